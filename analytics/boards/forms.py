@@ -3,9 +3,11 @@
 from django import forms
 from django.contrib.auth.models import User
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from analytics.models import Board, BoardTile, Report
 from analytics.reports.forms import SharedForm
+from customers.text.say import say_n
 
 
 class BoardForm(SharedForm):
@@ -30,13 +32,19 @@ class TileForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at runt
         field = self.fields["report"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = found.filter(shared=True) if board.shared else found
-            field.empty_label = "Choose a report"
+            field.empty_label = gettext("Choose a report")
 
     def clean(self) -> None:
         """A board has room for so many."""
         super().clean()
         if self.board.tiles.count() >= Board.MOST_TILES:
-            raise forms.ValidationError(f"A board has at most {Board.MOST_TILES} tiles. Remove one first.")
+            raise forms.ValidationError(
+                say_n(
+                    "A board has at most {number} tile. Remove one first.",
+                    "A board has at most {number} tiles. Remove one first.",
+                    Board.MOST_TILES,
+                )
+            )
 
     def save(self, commit: bool = True) -> BoardTile:
         """Put the tile behind the others."""

@@ -1,6 +1,6 @@
 """The mail of a scheduled board: its tiles in words, each with its filters and the link to its customers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -8,9 +8,17 @@ from typing import ClassVar
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.boards.tiles import Figures, Tile, tiles_of
-from analytics.mail.compose import customer_address, customer_label, render_email, staff_name
+from analytics.mail.compose import (
+    RenderedEmail,
+    customer_address,
+    customer_label,
+    in_languages,
+    render_email,
+    staff_name,
+)
 from analytics.mail.message import address_of
 from analytics.models import Board, BoardDelivery, PortfolioDay
 from analytics.portfolio.figures import stale_days
@@ -18,6 +26,8 @@ from analytics.reports.mails import MAX_NAME_LENGTH, Made, Mailing
 from analytics.reports.saved_views import ReportUnavailable
 from analytics.wording import counted, one_line
 from customers.core.sql import read_snapshot
+from customers.text import written
+from customers.text.say import in_english, say
 
 MAX_WORDS_LENGTH = 300
 
@@ -59,27 +69,38 @@ class ScheduledBoard:
         """Return an unsaved copy to somebody."""
         return BoardDelivery(board=self.row, recipient=recipient, day=day)
 
-    def make(self, owner: User, today: date) -> Made:
+    def make(self, owner: User, today: date, languages: Collection[str]) -> Made:
         """Return the mail of the newest scored date, as the board's owner sees it."""
-        row = self.row
-        with read_snapshot():
+        with read_snapshot(), in_english():
             newest = PortfolioDay.objects.newest()
             if newest is None:
-                raise ReportUnavailable("Nothing is scored yet.")
-            tiles = [_mailed(tile) for tile in tiles_of(row, newest, owner, today, None)]
+                raise ReportUnavailable(gettext_lazy("Nothing is scored yet."))
+            tiles = _tiles(self.row, newest, owner, today)
         if not tiles:
-            raise ReportUnavailable("It has no tiles.")
-        name = one_line(row.name, MAX_NAME_LENGTH)
-        context = {
-            "day": newest.date,
-            "days_old": stale_days(newest.date),
-            "tiles": tiles,
-            "owner": staff_name(owner),
-            "opens": address_of(reverse("analytics:board", args=[row.pk])),
-        }
-        email = render_email("board", f"{name}, as of {newest.date:%-d %b %Y}", context)
-        words = "\n".join(f"{tile.title}: {tile.filters}" for tile in tiles)
-        return Made(email, None, len(tiles), f"{counted(len(tiles), 'tile')} as of {newest.date:%-d %b %Y}\n{words}")
+            raise ReportUnavailable(gettext_lazy("It has no tiles."))
+        found = f"{counted(len(tiles), 'tile')} as of {written.day(newest.date)}"
+        words = "\n".join([found, *(f"{tile.title}: {tile.filters}" for tile in tiles)])
+        emails = in_languages(languages, lambda: _mail(self.row, newest, owner, today))
+        return Made(emails, None, len(tiles), words)
+
+
+def _mail(board: Board, newest: PortfolioDay, owner: User, today: date) -> RenderedEmail:
+    """Return the mail in the language of now."""
+    with read_snapshot():
+        tiles = _tiles(board, newest, owner, today)
+    name = one_line(board.name, MAX_NAME_LENGTH)
+    context = {
+        "day": newest.date,
+        "days_old": stale_days(newest.date),
+        "tiles": tiles,
+        "owner": staff_name(owner),
+        "opens": address_of(reverse("analytics:board", args=[board.pk])),
+    }
+    return render_email("board", say("{board}, as of {day}", board=name, day=newest.date), context)
+
+
+def _tiles(board: Board, newest: PortfolioDay, owner: User, today: date) -> list[MailedTile]:
+    return [_mailed(tile) for tile in tiles_of(board, newest, owner, today, None)]
 
 
 def _mailed(tile: Tile) -> MailedTile:
@@ -89,7 +110,7 @@ def _mailed(tile: Tile) -> MailedTile:
         return MailedTile(title, "", None, "", "", [], "", tile.problem)
     return MailedTile(
         title=title,
-        filters=one_line(figures.filters or "All customers", MAX_WORDS_LENGTH),
+        filters=one_line(figures.filters or gettext("All customers"), MAX_WORDS_LENGTH),
         day=figures.day,
         count=counted(figures.count, "customer"),
         change=figures.change_in_words,
@@ -104,9 +125,10 @@ def _lines(tile: Tile, figures: Figures) -> Iterator[tuple[str, str, str]]:
         values = figures.trend.series[0].values
         for label, value in zip(figures.trend.labels, values, strict=True):
             if value is not None:
-                yield label, f"{value:,}", ""
+                yield label, written.number(value), ""
     for share, address in tile.shares:
-        yield share.label, f"{share.count:,} ({share.percent or 0}%)", address_of(address)
+        said = f"{written.number(share.count)} ({written.percentage(share.percent or 0)})"
+        yield share.label, said, address_of(address)
     for row in figures.rows:
         shown = [f"{heading}: {cell}" for heading, cell in zip(figures.header, row.cells, strict=True)]
         yield customer_label(row.name), one_line(", ".join(shown), MAX_WORDS_LENGTH), customer_address(row.key)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.first_view import with_owner_named
@@ -25,12 +26,13 @@ from analytics.reports.saved_views import ReportUnavailable, report_list, scored
 from analytics.segments.filters import SnapshotFilter
 from analytics.segments.in_words import in_one_sentence
 from analytics.wording import DASH, signed
+from customers.text import written
+from customers.text.say import say
 from customers.workbooks.writer import Cell
 
 Kind = BoardTile.Kind
 WEEKS = 13
 ROWS = 10
-PRIVATE = "Its report is private."
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Figures:
         """Return the change with its date, such as ``+2 since 3 May 2025``; '' where there is none to tell."""
         if self.change is None or self.since is None:
             return ""
-        return f"{signed(self.change) if self.change else 'no change'} since {self.since:%-d %b %Y}"
+        if not self.change:
+            return say("no change since {day}", day=self.since)
+        return say("{change} since {day}", change=signed(self.change), day=self.since)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,9 @@ def tiles_of(board: Board, newest: PortfolioDay, user: User, today: date, versio
     tiles = list(board.tiles.select_related("report__owner"))
     visible = set(Report.objects.visible_to(user).filter(tiles__board=board).values_list("pk", flat=True))
     return [
-        _tile(tile, newest, user, today, version) if tile.report_id in visible else Tile(tile, problem=PRIVATE)
+        _tile(tile, newest, user, today, version)
+        if tile.report_id in visible
+        else Tile(tile, problem=gettext("Its report is private."))
         for tile in tiles
     ]
 
@@ -186,10 +192,10 @@ def _with_trend(shown: Figures, asked: CustomerList, tile: BoardTile) -> Figures
     counts = dict(first.union(*others, all=True))
     values = [counts.get(day, 0) if day in scored else None for day in days]
     is_one_year = days[0].year == days[-1].year
-    labels = [f"{day:%-d %b}" if is_one_year else f"{day:%-d %b %Y}" for day in days]
-    title = f"{tile.report.name}, {days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
+    labels = [written.day_of_year(day) if is_one_year else written.day(day) for day in days]
+    title = say("{name}, {first} to {last}", name=tile.report.name, first=days[0], last=days[-1])
     addresses = [_address(tile, shown.query, day) if day in scored else "" for day in days]
-    series = [Series("Customers", values)]
+    series = [Series(gettext("Customers"), values)]
     return replace(shown, trend=Chart(f"tile-{tile.pk}", title, "line", labels, series, addresses=addresses))
 
 
@@ -216,14 +222,14 @@ def _with_rows(shown: Figures, asked: CustomerList) -> Figures:
         rest = iter(values)
         cells = [_in_words(one, one.value(*islice(rest, len(one.file_fields)))) for one in columns]
         rows.append(TileRow(key, name, cells))
-    return replace(shown, header=[one.heading for one in columns], rows=rows)
+    return replace(shown, header=[str(one.heading) for one in columns], rows=rows)
 
 
 def _in_words(column: ListColumn, cell: Cell) -> str:
     if cell is None or cell == "":
         return DASH
     if isinstance(cell, date):
-        return f"{cell:%-d %b %Y}"
+        return written.day(cell)
     if isinstance(cell, int):
-        return signed(cell) if column.name in COLUMN_OF.values() else f"{cell:,}{column.unit}"
+        return signed(cell) if column.name in COLUMN_OF.values() else f"{written.number(cell)}{column.unit}"
     return cell

@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.boards.forms import BoardForm, TileForm
 from analytics.boards.tiles import tiles_of
@@ -23,13 +24,14 @@ from customers.editing.conflicts import tell_kept
 from customers.editing.edit_admin import warn_if_changed
 from customers.editing.form_keys import answer_once, create_once
 from customers.text.numbers import number_or_none
+from customers.text.say import say
 
 
 @admin_page("analytics.view_board", "customers.view_customer")
 def boards(request: StaffRequest) -> HttpResponse:
     """One's own boards, then those of others that one may see."""
     visible = Board.objects.visible_to(request.user).annotate(count=Count("tiles"))
-    context = {"title": "Boards", "one": "board", **saved_list(request, visible)}
+    context = {"title": gettext("Boards"), "one": "board", **saved_list(request, visible)}
     return admin_response(request, "analytics/boards/list.html", context)
 
 
@@ -57,9 +59,9 @@ def new_board(request: StaffRequest) -> HttpResponse:
     """Make a board, and lead to where its tiles are chosen."""
     form = BoardForm(request.POST or None, instance=Board(owner=request.user), owner=request.user)
     if request.method == "POST" and form.is_valid() and (saved := form.store()):
-        messages.success(request, f"Saved “{saved.name}”. Now add its tiles.")
+        messages.success(request, say("Saved “{name}”. Now add its tiles.", name=saved.name))
         return redirect("analytics:edit-board", pk=saved.pk)
-    context = {"title": "New board", "form": form, "back": reverse("analytics:boards")}
+    context = {"title": gettext("New board"), "form": form, "back": reverse("analytics:boards")}
     return admin_response(request, "analytics/boards/form.html", context)
 
 
@@ -72,7 +74,7 @@ def edit_board(request: StaffRequest, pk: int) -> HttpResponse:
         saved = form.store() if request.method == "POST" and form.is_valid() else None
     if saved:
         tell_kept(request, form)
-        messages.success(request, f"Saved “{saved.name}”.")
+        messages.success(request, say("Saved “{name}”.", name=saved.name))
         return redirect("analytics:board", pk=pk)
     status = HTTPStatus.CONFLICT if form.is_bound and form.is_refused else 200
     return _edit_page(request, found, form, TileForm(board=found, user=request.user), status)
@@ -80,7 +82,7 @@ def edit_board(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _edit_page(request: StaffRequest, found: Board, form: BoardForm, tile: TileForm, status: int) -> HttpResponse:
     context = {
-        "title": "Edit board",
+        "title": gettext("Edit board"),
         "form": form,
         "board": found,
         "tiles": list(found.tiles.select_related("report")),
@@ -123,7 +125,7 @@ def _move(request: StaffRequest, found: Board) -> None:
     tiles = list(found.tiles.all())
     place = next((at for at, one in enumerate(tiles) if one.pk == number_or_none(request.POST.get("tile"))), None)
     if place is None:
-        messages.info(request, "That tile is gone already.")
+        messages.info(request, gettext("That tile is gone already."))
         return
     tile = tiles.pop(place)
     match request.POST.get("action"):
@@ -153,9 +155,10 @@ def delete_board(request: StaffRequest, pk: int) -> HttpResponse:
             found = _visible(request, pk)
             if not warn_if_changed(request, [found]):
                 found.delete()
-                messages.success(request, f"Deleted “{found.name}”.")
+                messages.success(request, say("Deleted “{name}”.", name=found.name))
                 return redirect("analytics:boards")
-    return admin_response(request, "analytics/boards/delete.html", {"title": "Delete board", "board": found})
+    context = {"title": gettext("Delete board"), "board": found}
+    return admin_response(request, "analytics/boards/delete.html", context)
 
 
 def _visible(request: StaffRequest, pk: int) -> Board:

@@ -11,6 +11,7 @@ from analytics.display.tables import DrawnColumn
 from analytics.models import Snapshot, SnapshotQuerySet
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.wording import DASH
+from customers.text.say import Words
 from customers.workbooks.writer import Cell
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ListColumn:
     attrs: Mapping[str, Mapping[str, str]] | None = None
     related: str = ""
     reads_edits: bool = False
-    definition: str = ""
+    definition: Words = ""
 
     @property
     def file_fields(self) -> tuple[str, ...]:

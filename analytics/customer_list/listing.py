@@ -123,7 +123,7 @@ class CustomerList:
     def column_choices(self) -> list[ColumnChoice]:
         """Every column but the name."""
         return [
-            ColumnChoice(column.name, column.verbose_name, column.visible, TABLE_COLUMNS[column.name].definition)
+            ColumnChoice(column.name, column.verbose_name, column.visible, str(TABLE_COLUMNS[column.name].definition))
             for column in self.table.columns.iterall()
             if column.name in TABLE_COLUMNS and TABLE_COLUMNS[column.name].shown != Shown.ALWAYS
         ]

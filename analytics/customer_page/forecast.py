@@ -67,7 +67,7 @@ class CustomerForecast:
     @property
     def definition(self) -> str:
         """What is forecast, of whom."""
-        return DEFINITIONS[self.target]
+        return str(DEFINITIONS[self.target])
 
     @property
     def words(self) -> str:

@@ -23,13 +23,14 @@ from analytics.clock import alert_moment
 from analytics.digests.digest import LastTold, compose_digest
 from analytics.digests.weekly import compose_weekly
 from analytics.mail import channels, message, outbox
-from analytics.mail.compose import RenderedEmail, staff_name
+from analytics.mail.compose import RenderedEmail, language_of, staff_name
 from analytics.mail.post import SmtpSession
 from analytics.models import Digest, PortfolioDay, Preferences
 from analytics.outreach.draft import sender_name
 from analytics.wording import one_line
 from customers.audit import trail
 from customers.jobs.lock import JobLock
+from customers.text.say import english
 
 P = ParamSpec("P")
 Kind = Digest.Kind
@@ -116,8 +117,8 @@ class DigestRun:
                 continue
             mine = recipients.alerts_for(person, manager=manager)
             digest = partial(
-                _in_language,
-                preferences.language_of_mails,
+                _speaking,
+                language_of(person),
                 compose_digest,
                 mine,
                 last.get(person.pk),
@@ -129,8 +130,8 @@ class DigestRun:
             if not _was_told_today(preferences):
                 self._send_to(person, Kind.ALERTS, today, digest)
             if manager and self.portfolio and person.pk not in told_weekly:
-                language = preferences.language_of_mails
-                weekly = partial(_in_language, language, compose_weekly, self.portfolio, greeting=sender_name(person))
+                language, name = language_of(person), sender_name(person)
+                weekly = partial(_speaking, language, compose_weekly, self.portfolio, greeting=name)
                 self._send_to(person, Kind.WEEKLY, self.monday, weekly)
 
     def _due_day(self, preferences: Preferences, *, at_their_hour: bool) -> date | None:
@@ -149,7 +150,7 @@ class DigestRun:
         to = _Recipient(channels.label(url), channel=channels.fingerprint(url))
         last = _last_told("channel", self.today).get(to.channel)
         told = (recipients.manager_alerts(), last, self.as_of, self.today)
-        digest = partial(_in_language, settings.OFFERED_LANGUAGES[0], compose_digest, *told)
+        digest = partial(_speaking, override(settings.OFFERED_LANGUAGES[0]), compose_digest, *told)
 
         def send(email: RenderedEmail, _digest: Digest) -> None:
             channels.notify(url, email.subject, email.text)
@@ -160,11 +161,11 @@ class DigestRun:
         if may_be_told and person.email:
             return True
         if not (person.is_active and person.is_staff):
-            why = "the account is not active, managers are told instead"
+            why = english("the account is not active, managers are told instead")
         elif not may_be_told:
-            why = "may not see alerts, managers are told instead"
+            why = english("may not see alerts, managers are told instead")
         else:
-            why = "no email address"
+            why = english("no email address")
         self.delivery.skipped.append(f"{staff_name(person)}: {why}")
         return False
 
@@ -205,11 +206,11 @@ class DigestRun:
             self.delivery.failed.append(f"{to.name}: {outcome.reason}")
 
 
-def _in_language(
-    language: str, compose: Callable[P, RenderedEmail | None], *args: P.args, **kwargs: P.kwargs
+def _speaking(
+    language: override, compose: Callable[P, RenderedEmail | None], *args: P.args, **kwargs: P.kwargs
 ) -> RenderedEmail | None:
     """Compose a mail in its receiver's language."""
-    with override(language):
+    with language:
         return compose(*args, **kwargs)
 
 

@@ -1,8 +1,12 @@
 """Probabilities in words: whole percents in three bands, the same for every forecast."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 from analytics.models import ForecastTarget
+from customers.text.say import Words
 
 
 @dataclass(frozen=True)
@@ -10,28 +14,40 @@ class Band:
     """A range of whole percents, from ``at_least`` to the next band's."""
 
     name: str
-    label: str
+    label: Words
     at_least: int
 
 
-BANDS = (Band("likely", "Likely", 50), Band("unclear", "Unclear", 20), Band("unlikely", "Unlikely", 0))
+BANDS = (Band("likely", _("Likely"), 50), Band("unclear", _("Unclear"), 20), Band("unlikely", _("Unlikely"), 0))
 """From the most probable one."""
 
 
-DEFINITIONS = {
-    ForecastTarget.QUIET: (
+DEFINITIONS: Mapping[ForecastTarget, Words] = {
+    ForecastTarget.QUIET: _(
         "How probable it is that there is no active day in the next 30 days. For customers who were active in the "
         "last 90 days, and for the first time at least 30 days ago."
     ),
-    ForecastTarget.FIRST_PR: (
+    ForecastTarget.FIRST_PR: _(
         "How probable it is that the first PR is generated in the next 30 days. For customers who have none yet."
     ),
 }
-VERDICTS = {1: ("better", "healthy"), 0: ("no difference shown", "inactive"), -1: ("worse", "at_risk")}
+VERDICTS: Mapping[int, tuple[Words, str]] = {
+    1: (_("better"), "healthy"),
+    0: (_("no difference shown"), "inactive"),
+    -1: (_("worse"), "at_risk"),
+}
 """What ``Figure.verdict`` says of a back-test, and how that is coloured."""
-CAME_TRUE = {ForecastTarget.QUIET: "went quiet", ForecastTarget.FIRST_PR: "got a first PR"}
+CAME_TRUE: Mapping[ForecastTarget, Words] = {
+    ForecastTarget.QUIET: _("went quiet"),
+    ForecastTarget.FIRST_PR: _("got a first PR"),
+}
 """What is said of those for whom it did."""
-_WHAT = {ForecastTarget.QUIET: "to go quiet", ForecastTarget.FIRST_PR: "to get a first PR"}
+_IN_WORDS: Mapping[tuple[ForecastTarget, str], Words] = {
+    (ForecastTarget.QUIET, "likely"): _("Likely to go quiet"),
+    (ForecastTarget.QUIET, "unlikely"): _("Unlikely to go quiet"),
+    (ForecastTarget.FIRST_PR, "likely"): _("Likely to get a first PR"),
+    (ForecastTarget.FIRST_PR, "unlikely"): _("Unlikely to get a first PR"),
+}
 
 
 def percent_of(thousandths: int) -> int:
@@ -61,7 +77,7 @@ def _least(band: Band) -> int:
 
 def band_in_words(target: ForecastTarget, band: Band) -> str:
     """Return what a band says of a customer: ``Likely to go quiet``, ``Unclear``, ``Unlikely to get a first PR``."""
-    return band.label if band.name == "unclear" else f"{band.label} {_WHAT[target]}"
+    return str(_IN_WORDS.get((target, band.name), band.label))
 
 
 LIKELY = thousandths_of(BANDS[0])

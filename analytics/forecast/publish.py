@@ -21,6 +21,7 @@ from analytics.models import HORIZON, TOPS, ForecastAccuracy, ForecastCase, Fore
 from customers.audit import trail
 from customers.core.limits import FETCH_SIZE
 from customers.core.sql import copy_rows, table_of
+from customers.text.say import english
 
 _COLUMNS = ("target", "date", "customer_id", "probability", "came_true", "acted", "rank", "lead_days")
 _NONE = -1 << 15
@@ -57,7 +58,9 @@ def publish_accuracy(program: Program, through: date) -> list[ForecastAccuracy]:
         before._raw_delete(before.db)
         for one in tested:
             copy_rows(table_of(ForecastCase), _COLUMNS, _rows(one))
-        trail.record(trail.Action.COMMAND, "forecast accuracy", detail=f"back-tested through {through}")
+        trail.record(
+            trail.Action.COMMAND, english("forecast accuracy"), detail=english(f"back-tested through {through}")
+        )
     return made
 
 

@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, expm1
 
+from django.utils.translation import gettext
+
 from analytics.forecast.model import DAYS_SINCE_ACTIVE, Logistic
 from analytics.wording import counted
+from customers.text import written
+from customers.text.say import say, say_n
 
 Named = Mapping[str, float]
 """The features of a customer, by name."""
@@ -43,24 +47,53 @@ def _recency(named: Named) -> str:
     rate = named["rate_180"]
     # Rarer than once a year is nothing usual.
     usual = round(1 / rate) if rate >= 1 / 365 else 0
-    every = f"about every {usual} days" if usual > 1 else "on most days"
-    gap = f", usually active {every}" if usual else ""
-    return f"active on the day itself{gap}" if days == 0 else f"quiet for {counted(days, 'day')}{gap}"
+    if days == 0 and usual > 1:
+        return say("active on the day itself, usually active about every {usual} days", usual=usual)
+    if days == 0 and usual:
+        return gettext("active on the day itself, usually active on most days")
+    if days == 0:
+        return gettext("active on the day itself")
+    if usual > 1:
+        return say_n(
+            "quiet for {number} day, usually active about every {usual} days",
+            "quiet for {number} days, usually active about every {usual} days",
+            days,
+            usual=usual,
+        )
+    if usual:
+        return say_n(
+            "quiet for {number} day, usually active on most days",
+            "quiet for {number} days, usually active on most days",
+            days,
+        )
+    return say_n("quiet for {number} day", "quiet for {number} days", days)
 
 
 def _rhythm(named: Named) -> str:
-    lately, usual = (round(100 * named[name]) for name in ("rate_21", "rate_180"))
-    return f"active on about {lately}% of the days lately, and on {usual}% over half a year"
+    lately, usual = (written.percentage(round(100 * named[name])) for name in ("rate_21", "rate_180"))
+    return say(
+        "active on about {lately} of the days lately, and on {usual} over half a year", lately=lately, usual=usual
+    )
 
 
 def _own_quiet(named: Named) -> str:
-    share = round(100 / (1 + exp(-named["own_quiet"])))
-    return f"by its own past, about {share}% of spells of 30 days are without activity"
+    share = written.percentage(round(100 / (1 + exp(-named["own_quiet"]))))
+    return say("by its own past, about {share} of spells of 30 days are without activity", share=share)
 
 
 def _steps(named: Named) -> str:
     done = round(named["steps_done"])
-    return f"{counted(done, 'onboarding step')} done" if done else "no onboarding step done"
+    if not done:
+        return gettext("no onboarding step done")
+    return say_n("{number} onboarding step done", "{number} onboarding steps done", done)
+
+
+def _issues(named: Named) -> str:
+    return say_n("{number} issue tagged", "{number} issues tagged", days_of(named["issues_tagged"]))
+
+
+def _age(named: Named) -> str:
+    return say_n("signed up {number} day ago", "signed up {number} days ago", days_of(named["age"]))
 
 
 CAUSES = (
@@ -79,11 +112,11 @@ CAUSES = (
         _steps,
     ),
     Cause("active_days", ("active_days",), lambda named: counted(days_of(named["active_days"]), "active day")),
-    Cause("issues", ("issues_tagged",), lambda named: f"{counted(days_of(named['issues_tagged']), 'issue')} tagged"),
+    Cause("issues", ("issues_tagged",), _issues),
     Cause(
         "requests", ("support_requests",), lambda named: counted(days_of(named["support_requests"]), "support request")
     ),
-    Cause("age", ("age",), lambda named: f"signed up {counted(days_of(named['age']), 'day')} ago"),
+    Cause("age", ("age",), _age),
 )
 """Each feature of each forecast is in one of them."""
 

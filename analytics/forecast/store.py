@@ -22,6 +22,7 @@ from customers.audit import trail
 from customers.core.limits import FETCH_SIZE
 from customers.core.sql import copy_rows, table_of
 from customers.models import Customer
+from customers.text.say import english
 
 THOUSANDTHS = 1_000
 _NOTHING = (None, None)
@@ -131,4 +132,5 @@ def _compare(day: ForecastDay, target: Target, program: Program, places: dict[st
     day.compared_at = timezone.now()
     with transaction.atomic():
         day.save()
-        trail.record(trail.Action.COMMAND, "forecast", detail=f"{day.date}: {day.target} compared with what happened")
+        detail = english(f"{day.date}: {day.target} compared with what happened")
+        trail.record(trail.Action.COMMAND, "forecast", detail=detail)

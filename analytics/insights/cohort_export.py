@@ -7,6 +7,7 @@ from typing import IO
 from analytics.insights.cohorts import CohortRow, RetentionRow, every_cohort
 from analytics.models import CohortDay, HealthStatus
 from customers.feeds.exports import write_csv
+from customers.text.say import english
 
 
 def write_cohorts(file: IO[bytes], day: date, by: CohortDay.By) -> int:
@@ -21,16 +22,16 @@ def write_cohorts(file: IO[bytes], day: date, by: CohortDay.By) -> int:
 def _header(by: CohortDay.By, weeks: int) -> list[str]:
     return [
         by.label,
-        "Customers",
-        "Onboarded",
-        "Onboarded %",
-        "Median days to value",
-        "Average days to value",
-        "Success rate %",
-        "Average score",
+        english("Customers"),
+        english("Onboarded"),
+        english("Onboarded %"),
+        english("Median days to value"),
+        english("Average days to value"),
+        english("Success rate %"),
+        english("Average score"),
         *(status.label for status in HealthStatus),
-        *(f"Week {week}: {what}" for week in range(weeks) for what in ("active", "of")),
-        "As of",
+        *(english(f"Week {week}: {what}") for week in range(weeks) for what in ("active", "of")),
+        english("As of"),
     ]
 
 

@@ -6,9 +6,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from analytics.insights.cohort_export import write_cohorts
-from analytics.insights.cohorts import DEFINITIONS, RETENTION, WEEKS_SHOWN
+from analytics.insights.cohorts import RETENTION, WEEKS_SHOWN, definitions
 from analytics.insights.cohorts import cohort_comparison as read_cohorts
 from analytics.models import CohortDay
 from analytics.pages.as_of import as_of
@@ -19,6 +20,8 @@ from analytics.wording import counted
 from customers.audit.export import Export, export_response
 from customers.core.pages import admin_page, admin_response
 from customers.models import Customer
+from customers.text.say import english
+from customers.text.written import day as written_day
 
 _BY = {by.value: by for by in (CohortDay.By.COHORT, CohortDay.By.MONTH)}
 _WEEKS = {str(weeks): weeks for weeks in WEEKS_SHOWN}
@@ -33,7 +36,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
     day = shown.portfolio and shown.portfolio.date
     found = read_cohorts(day, by, weeks, request.GET.get("page")) if day else None
     context = {
-        "title": "Cohorts",
+        "title": gettext("Cohorts"),
         "as_of": shown,
         "feeds": known_feed_states(user_summary(request).version.data),
         "by": by,
@@ -41,7 +44,7 @@ def cohorts(request: HttpRequest) -> HttpResponse:
         "weeks": weeks,
         "most_weeks": list(_WEEKS.values()),
         "cohorts": found,
-        "definitions": DEFINITIONS,
+        "definitions": definitions(),
         "rows": {"value": VALUE_ROWS, "success_rate": SUCCESS_RATE_ROWS, "score": SCORE_ROWS},
         "retention_definition": RETENTION,
         "any_customer": found is not None or Customer.objects.exists(),
@@ -57,13 +60,13 @@ def export_cohorts(request: HttpRequest) -> HttpResponseBase:
     def write(file: IO[bytes]) -> Export:
         if portfolio is None or not (rows := write_cohorts(file, portfolio.date, by)):
             raise CohortDay.DoesNotExist
-        detail = f"{counted(rows, 'row')} by {by.label.lower()} as of {portfolio.date:%-d %b %Y}"
+        detail = english(f"{counted(rows, 'row')} by {by.label.lower()} as of {written_day(portfolio.date)}")
         return Export(f"cohorts_{portfolio.date}.csv", "cohorts", detail)
 
     try:
         return export_response(write)
     except CohortDay.DoesNotExist:
-        messages.error(request, "No cohorts are kept of this date, so there is nothing to export.")
+        messages.error(request, gettext("No cohorts are kept of this date, so there is nothing to export."))
         return redirect("analytics:cohorts")
 
 

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import CohortDay
 from analytics.portfolio.figure_rows import EVERYBODY
@@ -15,24 +17,29 @@ from analytics.rounding import half_up, percent, success_rate
 from analytics.scoring.measure import WEEKS
 from analytics.segments.filters import NONE
 from analytics.wording import known_of
+from customers.text import written
+from customers.text.say import Words, say
 
 ROWS_PER_PAGE = 50
 WEEKS_SHOWN = (12, 26, WEEKS)
 """How many weeks of retention a visitor may choose; the first is what is shown unasked."""
 SHADES = 10
-DEFINITIONS = {
-    "Onboarded": kpi_definition("onboarding_rate"),
-    "Time to value": kpi_definition("avg_time_to_value"),
-    "Success rate": kpi_definition("success_rate"),
-    "Average score": "Average of the members' health scores, as a whole number.",
-    "Health": "Share of the members with each health status.",
-}
-"""What the columns of the comparison mean, as people are told."""
-RETENTION = (
+RETENTION = _(
     "Share of the members who were active on at least one day of each week after their own signup. Week 0 is the "
     "signup date and the six days after it."
 )
 """What a cell of the triangle means."""
+
+
+def definitions() -> list[tuple[str, Words]]:
+    """Return what the columns of the comparison mean, as people are told."""
+    return [
+        (gettext("Onboarded"), kpi_definition("onboarding_rate")),
+        (gettext("Time to value"), kpi_definition("avg_time_to_value")),
+        (gettext("Success rate"), kpi_definition("success_rate")),
+        (gettext("Average score"), gettext("Average of the members' health scores, as a whole number.")),
+        (gettext("Health"), gettext("Share of the members with each health status.")),
+    ]
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class RetentionCell:
     @property
     def words(self) -> str:
         """The cell in words."""
-        return f"{self.active:,} of {self.size:,} active in week {self.week}"
+        return say("{active} of {size} active in week {week}", active=self.active, size=self.size, week=self.week)
 
 
 @dataclass(frozen=True)
@@ -172,8 +179,8 @@ def _sort_key(row: CohortDay) -> tuple[bool, str, str]:
 
 def _label(row: CohortDay) -> str:
     if row.by == CohortDay.By.MONTH:
-        return f"{date.fromisoformat(f'{row.name}-01'):%b %Y}"
-    return row.name or ("No cohort" if row.by == CohortDay.By.COHORT else "All customers")
+        return written.month(date.fromisoformat(f"{row.name}-01"))
+    return row.name or (gettext("No cohort") if row.by == CohortDay.By.COHORT else gettext("All customers"))
 
 
 def _query(row: CohortDay) -> str:

@@ -11,6 +11,7 @@ from zlib import crc32
 from analytics.models import ActionKind, Playbook, PlaybookRun, Snapshot, Task
 from customers.core.sql import date_of, fetch, is_postgres, table_of
 from customers.models import Customer
+from customers.text.say import english, say
 
 HORIZONS = (14, 28)
 APART_DAYS = 28
@@ -37,7 +38,7 @@ class PlaybookKind:
     @property
     def label(self) -> str:
         """Return what people call it."""
-        return f"Playbook: {self.name}"
+        return say("Playbook: {name}", name=self.name)
 
 
 Kind = ActionKind | PlaybookKind
@@ -75,7 +76,7 @@ Groups = dict[tuple[date, str], list[ScoreGroup]]
 
 def _plus(column: str, days: int) -> str:
     """Return a date some days after a column's (or a parameter's)."""
-    return f"({column} + {days})" if is_postgres() else f"date({column}, '{days:+} days')"
+    return f"({column} + {days})" if is_postgres() else english(f"date({column}, '{days:+} days')")
 
 
 def _done(day: date) -> tuple[str, dict[str, str]]:

@@ -9,6 +9,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.insights.effect_cases import (
     APART_DAYS,
@@ -75,7 +76,7 @@ def effects(request: HttpRequest) -> HttpResponse:
     """How the score moved after each kind of action, beside similar customers without it."""
     shown = as_of(request)
     context = {
-        "title": "Impact",
+        "title": gettext("Impact"),
         "as_of": shown,
         "kinds": _effects(request, shown.portfolio.date) if shown.portfolio else [],
         "listed": _listed(request, shown.portfolio.date) if shown.portfolio else None,

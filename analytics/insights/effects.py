@@ -31,6 +31,8 @@ from itertools import accumulate
 from math import sqrt
 from statistics import fmean, stdev
 
+from django.utils.translation import gettext
+
 from analytics.insights.effect_cases import (
     HORIZONS,
     PLAYBOOK,
@@ -45,6 +47,7 @@ from analytics.insights.effect_cases import (
     sample_keys,
 )
 from analytics.models import ActionKind
+from customers.text.say import say
 
 NEAR = 5
 MIN_CASES = 10
@@ -73,18 +76,41 @@ class Effect:
         return f"{self.kind.value}-{self.days}"
 
     @property
-    def verdict(self) -> str:
-        """In words, from ten cases on."""
+    def sign(self) -> int | None:
+        """Whether it went better (1), worse (-1) or not clearly otherwise (0); None below ten cases."""
         if self.cases < MIN_CASES or self.difference is None or self.error is None:
-            return f"too few to tell: {self.cases} of {MIN_CASES}"
+            return None
         if abs(self.difference) <= STANDARD_ERRORS * self.error:
-            return "no clear difference"
-        return "better than without" if self.difference > 0 else "worse than without"
+            return 0
+        return 1 if self.difference > 0 else -1
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        match self.sign:
+            case None:
+                return say("too few to tell: {cases} of {least}", cases=self.cases, least=MIN_CASES)
+            case 0:
+                return gettext("no clear difference")
+            case 1:
+                return gettext("better than without")
+            case _:
+                return gettext("worse than without")
 
     @property
     def tone(self) -> str:
         """How the verdict is coloured."""
-        return {"better than without": "healthy", "worse than without": "at_risk"}.get(self.verdict, "inactive")
+        return {1: "healthy", -1: "at_risk"}.get(self.sign or 0, "inactive")
+
+    @property
+    def left_out(self) -> str:
+        """Which cases do not count, in words; '' where all do."""
+        parts = [
+            (self.not_passed, say("{number} not yet {days} days ago", number=self.not_passed, days=self.days)),
+            (self.no_score, say("{number} without a score", number=self.no_score)),
+            (self.no_controls, say("{number} without comparable customers", number=self.no_controls)),
+        ]
+        return ", ".join(words for number, words in parts if number)
 
 
 @dataclass(frozen=True)

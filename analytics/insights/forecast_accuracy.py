@@ -5,47 +5,63 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
 
+from django.utils.translation import gettext_lazy as _
+
 from analytics.forecast.bands import VERDICTS
-from analytics.insights.forecast_cases import lead_in_words, newest_tests
+from analytics.insights.forecast_cases import newest_tests, whole_days
 from analytics.insights.forecast_questions import PARTS, QUESTIONS, Question
 from analytics.insights.forecast_record import RecordDay, RecordTotal, newest_of_record, totals_of_record
-from analytics.models import Figure, ForecastAccuracy, ForecastDay
+from analytics.models import HORIZON, Figure, ForecastAccuracy, ForecastDay, ForecastModel
 from analytics.rounding import half_up, percent
-from analytics.wording import MINUS
+from analytics.wording import MINUS, counted
 from customers.models import Customer
+from customers.text import written
+from customers.text.say import Words, say, say_n
 
 SKILLS = ("skill", "skill_recency")
-FIGURES = {
+FIGURES: Mapping[str, tuple[Words, Words]] = {
     "auc": (
-        "Order (AUC)",
-        "How often, of two customers, the one for whom it came true had the higher forecast. 0.50 is a tossed coin, "
-        "1.00 is always.",
+        _("Order (AUC)"),
+        _(
+            "How often, of two customers, the one for whom it came true had the higher forecast. 0.50 is a tossed "
+            "coin, 1.00 is always."
+        ),
     ),
     "brier": (
-        "Error (Brier score)",
-        "The mean squared difference between forecast and outcome. 0.00 is perfect; saying 50% of everybody gives "
-        "0.25.",
+        _("Error (Brier score)"),
+        _(
+            "The mean squared difference between forecast and outcome. 0.00 is perfect; saying 50% of everybody gives "
+            "0.25."
+        ),
     ),
     "skill": (
-        "Less error than the base rate",
-        "By how much the error is below that of saying the same of everybody: the share in the past.",
+        _("Less error than the base rate"),
+        _("By how much the error is below that of saying the same of everybody: the share in the past."),
     ),
     "skill_recency": (
-        "Less error than days since last activity",
-        "By how much the error is below that of a forecast that knows only how long ago a customer was last active.",
+        _("Less error than days since last activity"),
+        _(
+            "By how much the error is below that of a forecast that knows only how long ago a customer was last "
+            "active."
+        ),
     ),
 }
+METHODS: Mapping[str, Words] = {
+    ForecastModel.Method.COUNTS.value: _("counts by days since the last activity"),
+    ForecastModel.Method.LOGISTIC.value: _("logistic regression"),
+}
+"""What each is called within a sentence."""
 
 
 @dataclass(frozen=True)
 class FigureRow:
     """A figure of the back-test in words; ``verdict`` is '' where none is given."""
 
-    label: str
-    definition: str
+    label: Words
+    definition: Words
     value: str
     interval: str
-    verdict: str = ""
+    verdict: Words = ""
     tone: str = ""
 
 
@@ -61,7 +77,7 @@ class TopRow:
     @property
     def label(self) -> str:
         """Who they are."""
-        return f"The {self.size} most likely"
+        return say("The {size} most likely", size=self.size)
 
     @property
     def kind(self) -> str:
@@ -89,7 +105,7 @@ class PartRow:
     """Of some cases how many came true, beside how many the forecasts had said."""
 
     name: str
-    label: str
+    label: Words
     cases: int
     expected: int
     came_true: int
@@ -112,7 +128,7 @@ class Miss:
     name: str
     day: date
     percent: int
-    happened: str
+    happened: Words
 
 
 @dataclass(frozen=True)
@@ -124,10 +140,35 @@ class TestedForecast:
     reliability: Sequence[tuple[int, int]]
     """The curve: for a percent that was forecast, in what percent it came true."""
     silences_called: int
-    lead: str
-    """When the median one was flagged; '' where none was."""
+    median_lead: float | None
+    """How many days before the silence the median one was flagged; None where none was."""
     parts: Sequence[PartRow]
     misses: Sequence[Miss]
+
+    @property
+    def called_in_words(self) -> str:
+        """How many silences were flagged."""
+        return say_n("{number} silence flagged", "{number} silences flagged", self.silences_called)
+
+    @property
+    def lead(self) -> str:
+        """When the median one was flagged; '' where none was."""
+        if self.median_lead is None:
+            return ""
+        days = whole_days(self.median_lead)
+        if self.median_lead > 0:
+            return say_n(
+                "The median was flagged {number} day before the {horizon}th quiet day.",
+                "The median was flagged {number} days before the {horizon}th quiet day.",
+                days,
+                horizon=HORIZON,
+            )
+        return say_n(
+            "The median was flagged {number} day after the {horizon}th quiet day.",
+            "The median was flagged {number} days after the {horizon}th quiet day.",
+            days,
+            horizon=HORIZON,
+        )
 
     @property
     def curve(self) -> str:
@@ -150,6 +191,28 @@ class TargetAccuracy:
     backtest: TestedForecast | None
     totals: Sequence[RecordTotal]
     newest: Sequence[RecordDay]
+
+    @property
+    def method(self) -> Words:
+        """How the newest forecast was made; '' where there is none."""
+        return METHODS.get(self.day.model.method, "") if self.day and self.day.model else ""
+
+    @property
+    def learnt(self) -> str:
+        """For how many of the examples it came true."""
+        return self.question.count_of_true(self.day.model.came_true) if self.day and self.day.model else ""
+
+    @property
+    def counts(self) -> Mapping[str, str]:
+        """What was tested, in words: forecasts, customers, month ends, and for how many it came true."""
+        if self.tested is None:
+            return {}
+        return {
+            "forecasts": counted(self.tested.cases, "forecast"),
+            "customers": counted(self.tested.customers, "customer"),
+            "months": counted(self.tested.months, "month end"),
+            "came_true": self.question.count_of_true(self.tested.came_true),
+        }
 
 
 def forecast_accuracy(day: date) -> list[TargetAccuracy]:
@@ -190,7 +253,7 @@ def _backtest(question: Question, found: ForecastAccuracy | None, names: Mapping
             (half_up(int(said * 1_000), 10), half_up(int(share * 1_000), 10)) for said, share in figures["reliability"]
         ],
         silences_called=figures["silences_called"],
-        lead="" if figures["median_lead"] is None else lead_in_words(figures["median_lead"]),
+        median_lead=figures["median_lead"],
         parts=[
             PartRow(
                 part,
@@ -210,12 +273,17 @@ def _figure(name: str, numbers: Mapping[str, float]) -> FigureRow:
     label, definition = FIGURES[name]
     figure = Figure(**numbers)
     if name not in SKILLS:
-        value, low, high = (f"{one:.2f}" for one in (figure.value, figure.low, figure.high))
-        return FigureRow(label, definition, value, f"{low} to {high}")
-    # Without a sign before 0.
-    value, low, high = (f"{one:z.0%}".replace("-", MINUS) for one in (figure.value, figure.low, figure.high))
+        value, low, high = (written.decimals(one, 2) for one in (figure.value, figure.low, figure.high))
+        return FigureRow(label, definition, value, say("{low} to {high}", low=low, high=high))
+    value, low, high = (_percentage(one) for one in (figure.value, figure.low, figure.high))
     verdict, tone = VERDICTS[figure.verdict]
-    return FigureRow(label, definition, value, f"{low} to {high}", verdict, tone)
+    return FigureRow(label, definition, value, say("{low} to {high}", low=low, high=high), verdict, tone)
+
+
+def _percentage(share: float) -> str:
+    """Return a whole percent with a true minus sign, and none before 0."""
+    number = int(f"{share:z.0%}".removesuffix("%"))
+    return f"{MINUS if number < 0 else ''}{written.percentage(abs(number))}"
 
 
 def _miss(question: Question, miss: StoredMiss, names: Mapping[str, str]) -> Miss:

@@ -10,7 +10,7 @@ from analytics.forecast.bands import percent_of
 from analytics.insights.forecast_questions import QUESTIONS, CaseKind, Question
 from analytics.models import ForecastAccuracy, ForecastCase
 from analytics.rounding import half_up
-from analytics.wording import counted
+from customers.text.say import Words, say_n
 
 ROWS_PER_PAGE = 50
 
@@ -42,7 +42,7 @@ class ShownCase:
     day: date
     percent: int
     rank: int | None
-    happened: str
+    happened: Words
     acted: bool
     lead: str
 
@@ -81,4 +81,12 @@ def _row(question: Question, case: ForecastCase) -> ShownCase:
 
 def lead_in_words(days: float) -> str:
     """Say how long before the last quiet day a silence was flagged, such as ``12 days before``."""
-    return f"{counted(half_up(int(2 * abs(days)), 2), 'day')} {'before' if days > 0 else 'after'}"
+    number = whole_days(days)
+    if days > 0:
+        return say_n("{number} day before", "{number} days before", number)
+    return say_n("{number} day after", "{number} days after", number)
+
+
+def whole_days(days: float) -> int:
+    """Return of how many days people are told."""
+    return half_up(int(2 * abs(days)), 2)

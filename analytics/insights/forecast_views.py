@@ -1,6 +1,8 @@
 """The pages that say how often the forecasts were right, and of whom."""
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.insights.forecast_accuracy import forecast_accuracy
 from analytics.insights.forecast_cases import list_cases, newest_tests
@@ -16,7 +18,7 @@ from customers.models import Customer
 def accuracy(request: HttpRequest) -> HttpResponse:
     """How the forecasts are made, and how often they were right by what was known on the page's date."""
     shown = as_of(request)
-    context: dict[str, object] = {"title": "Forecast accuracy", "as_of": shown, "horizon": HORIZON}
+    context: dict[str, object] = {"title": gettext("Forecast accuracy"), "as_of": shown, "horizon": HORIZON}
     if shown.portfolio:
         context["forecasts"] = forecast_accuracy(shown.portfolio.date)
     else:
@@ -33,13 +35,14 @@ def cases(request: HttpRequest) -> HttpResponse:
     question, kind = KINDS[chosen]
     tested = newest_tests(shown.portfolio.date).get(question.target) if shown.portfolio else None
     context = {
-        "title": "Forecast cases",
+        "title": gettext("Forecast cases"),
         "as_of": shown,
         "question": question,
         "questions": QUESTIONS,
         "chosen": chosen,
         "tested": tested,
         "horizon": HORIZON,
+        "accuracy": f"{reverse('analytics:forecast')}{f'?{shown.query}' if shown.query else ''}",
     }
     if tested and tested.has_cases:
         context["listed"] = list_cases(question, kind, request.GET.get("page"))
@@ -54,7 +57,7 @@ def record_dates(request: HttpRequest) -> HttpResponse:
     question = questions.get(request.GET.get("forecast", ""), QUESTIONS[0])
     backfilled = request.GET.get("made") == "afterwards"
     context: dict[str, object] = {
-        "title": "Forecasts and their outcomes",
+        "title": gettext("Forecasts and their outcomes"),
         "as_of": shown,
         "question": question,
         "backfilled": backfilled,

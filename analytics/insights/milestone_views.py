@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.insights.milestones import MilestoneList, milestone_list
 from analytics.pages.as_of import as_of
@@ -20,6 +21,8 @@ from customers.core.pages import admin_page, admin_response
 from customers.core.people import name_of
 from customers.feeds.exports import write_csv
 from customers.models import Customer
+from customers.text.say import english
+from customers.text.written import day
 
 HEADER = ["reached_on", "milestone", "customer_id", "organization", "cohort", "owner", "status", "score", "as_of"]
 
@@ -32,7 +35,7 @@ class NoMilestones(Exception):
 def milestone_page(request: HttpRequest) -> HttpResponse:
     """Show who has reached which milestone in a week, the newest first."""
     shown = as_of(request)
-    context: dict[str, object] = {"title": "Milestones", "as_of": shown, "definition": DEFINITION}
+    context: dict[str, object] = {"title": gettext("Milestones"), "as_of": shown, "definition": DEFINITION}
     if shown.portfolio is None:
         context["any_customer"] = Customer.objects.exists()
     else:
@@ -49,13 +52,13 @@ def export_milestones(request: HttpRequest) -> HttpResponseBase:
 
     def write(file: IO[bytes]) -> Export:
         if portfolio is None:
-            raise NoMilestones("Nothing is scored yet, so there is nothing to export.")
+            raise NoMilestones(gettext_lazy("Nothing is scored yet, so there is nothing to export."))
         listed = milestone_list(request, portfolio.date)
         if listed.filters.errors or listed.ignored:
-            raise NoMilestones("Nothing was exported, because a filter was not understood.")
+            raise NoMilestones(gettext_lazy("Nothing was exported, because a filter was not understood."))
         written = write_csv(file, HEADER, _cells(listed, portfolio.date))
         narrowed = in_one_sentence(listed.filters) or "none"
-        detail = f"{counted(written.rows, 'row')} as of {portfolio.date:%-d %b %Y}\nfilters: {narrowed}"
+        detail = english(f"{counted(written.rows, 'row')} as of {day(portfolio.date)}\nfilters: {narrowed}")
         return Export(f"milestones_{portfolio.date}.csv", "milestones", detail)
 
     try:
@@ -65,7 +68,7 @@ def export_milestones(request: HttpRequest) -> HttpResponseBase:
         return redirect(f"{reverse('analytics:milestones')}?{request.GET.urlencode()}")
 
 
-def _cells(listed: MilestoneList, day: date) -> Iterator[list[str]]:
+def _cells(listed: MilestoneList, scored: date) -> Iterator[list[str]]:
     for row in listed.rows(listed.reached):
         snapshot, customer = row.snapshot, row.snapshot.customer
         owner = getattr(getattr(customer, "care", None), "owner", None)
@@ -78,5 +81,5 @@ def _cells(listed: MilestoneList, day: date) -> Iterator[list[str]]:
             name_of(owner) if owner else "",
             snapshot.status,
             str(snapshot.score),
-            day.isoformat(),
+            scored.isoformat(),
         ]

@@ -8,6 +8,8 @@ from typing import ClassVar
 from django.core.paginator import Page, Paginator
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_filters.filters import CharFilter, ChoiceFilter, Filter
 from django_filters.filterset import FilterSet
 
@@ -21,6 +23,7 @@ from analytics.portfolio.milestones import Milestone, Reached, Week, reached_of,
 from customers.core.limits import batches
 from customers.text.numbers import number_or_none
 from customers.text.quoted import quoted
+from customers.text.say import say
 
 ROWS_PER_PAGE = 50
 WEEKS_BACK = 12
@@ -35,16 +38,16 @@ class MilestoneFilter(FilterSet):
 
     base_filters: ClassVar[dict[str, Filter]]
 
-    q = CharFilter(method="search", label="Search")
-    kind = ChoiceFilter(method="as_chosen", label="Milestone", choices=Milestone.choices, empty_label="All")
+    q = CharFilter(method="search", label=_("Search"))
+    kind = ChoiceFilter(method="as_chosen", label=_("Milestone"), choices=Milestone.choices, empty_label=_("All"))
     week = ChoiceFilter(
         method="as_chosen",
-        label="Week",
+        label=_("Week"),
         choices=[(value, value) for value in _BACK],
-        empty_label="This week",
+        empty_label=_("This week"),
     )
-    cohort = ChoiceFilter(method="of_cohort", label="Cohort", choices=[], empty_label="All")
-    owner = ChoiceFilter(method="of_owner", label="Owner", choices=[], empty_label="All")
+    cohort = ChoiceFilter(method="of_cohort", label=_("Cohort"), choices=[], empty_label=_("All"))
+    owner = ChoiceFilter(method="of_owner", label=_("Owner"), choices=[], empty_label=_("All"))
 
     class Meta:
         model = Snapshot
@@ -57,12 +60,12 @@ class MilestoneFilter(FilterSet):
         self.shown: Week | None = week_of(day, back if back <= WEEKS_BACK else 0)
         found = reaching(self.shown, self.kinds) if self.shown else Snapshot.objects.none()
         super().__init__(data, queryset=found)  # type: ignore[no-untyped-call]  # django-filter's
-        weeks = [(value, f"7 days to {day - timedelta(days=WEEK * int(value)):%-d %b %Y}") for value in _BACK]
+        weeks = [(value, say("7 days to {day}", day=day - timedelta(days=WEEK * int(value)))) for value in _BACK]
         self.filters["week"].extra["choices"] = weeks
         known = filter_choices()
-        cohorts = [(key or NONE, label or "No cohort") for key, label in known.cohort]
+        cohorts = [(key or NONE, label or gettext("No cohort")) for key, label in known.cohort]
         self.filters["cohort"].extra["choices"] = cohorts
-        owners = [(NONE, "Unassigned"), *known.owner]
+        owners = [(NONE, gettext("Unassigned")), *known.owner]
         keys = [key for key in self.data.getlist("owner") if is_key(key)]
         self.filters["owner"].extra["choices"] = with_asked(owners, keys, owner_in_words)
 
@@ -145,9 +148,8 @@ def milestone_list(request: HttpRequest, day: date, address: QueryDict | None = 
     key = MilestonesKey(version=user_summary(request).version, day=day, asked=repr(narrowed))
     reached = page_cache.get_or_set(key, lambda: filters.reached)
     known = {*filters.filters, "page", "as_of"}
-    return MilestoneList(
-        filters, reached, [f"There is no filter {quoted(name)}." for name in asked if name not in known]
-    )
+    unknown = [say("There is no filter {name}.", name=quoted(name)) for name in asked if name not in known]
+    return MilestoneList(filters, reached, unknown)
 
 
 def customers_of_milestones(request: HttpRequest, address: QueryDict) -> list[str]:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from django.utils.crypto import salted_hmac
 
+from customers.text.say import english
+
 if TYPE_CHECKING:
     import apprise
 
 SHORT = 8
-MISSING = "ALERT_URLS needs Apprise, which is not installed: make setup-alerts, or install requirements-alerts.txt"
+MISSING = english(
+    "ALERT_URLS needs Apprise, which is not installed: make setup-alerts, or install requirements-alerts.txt"
+)
 
 
 class NotDelivered(Exception):
@@ -25,7 +29,7 @@ def fingerprint(url: str) -> str:
 
 def label(url: str) -> str:
     """Return a channel's name in a report: its kind and the beginning of its fingerprint."""
-    return f"{url.partition('://')[0].lower()} channel {fingerprint(url)[:SHORT]}"
+    return english(f"{url.partition('://')[0].lower()} channel {fingerprint(url)[:SHORT]}")
 
 
 def is_installed() -> bool:
@@ -42,11 +46,13 @@ def notify(url: str, title: str, text: str) -> None:
         taken = service is not None and service.notify(title=title, body=text, body_format="text")
     except Exception:  # noqa: BLE001 - any of a hundred services
         # Their words may repeat the secret: so not even as the cause.
-        raise NotDelivered(f"{label(url)} failed") from None
+        raise NotDelivered(english(f"{label(url)} failed")) from None
     if service is None:
-        raise NotDelivered(f"{label(url)} is of a kind that Apprise does not know, or its address lacks a part")
+        raise NotDelivered(
+            english(f"{label(url)} is of a kind that Apprise does not know, or its address lacks a part")
+        )
     if not taken:
-        raise NotDelivered(f"{label(url)} did not take the message")
+        raise NotDelivered(english(f"{label(url)} did not take the message"))
 
 
 def _service(url: str) -> "apprise.Apprise | None":

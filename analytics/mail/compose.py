@@ -1,6 +1,6 @@
 """Mails to staff: rendered from ``templates/emails/`` as text and HTML, with headers that no text can break."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -8,8 +8,10 @@ from django.contrib.auth.models import User
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext, override
 
 from analytics.mail.message import address_of, mail_address, message_id
+from analytics.models import Preferences
 from analytics.wording import one_line
 from customers.core.people import name_of
 
@@ -57,9 +59,23 @@ def render_email(template: str, subject: str, context: Mapping[str, object]) -> 
     return RenderedEmail(subject, text, html)
 
 
+def language_of(person: User) -> override:
+    """Speak inside the language that a member of staff is written to in."""
+    return override(Preferences.of(person).language_of_mails)
+
+
+def in_languages(languages: Collection[str], compose: Callable[[], RenderedEmail]) -> dict[str, RenderedEmail]:
+    """Return a mail in each of some languages."""
+    composed = {}
+    for language in languages:
+        with override(language):
+            composed[language] = compose()
+    return composed
+
+
 def customer_label(name: str) -> str:
     """Return a customer's name as a mail has it."""
-    return one_line(name, MAX_CUSTOMER_LENGTH) or "(no name)"
+    return one_line(name, MAX_CUSTOMER_LENGTH) or gettext("(no name)")
 
 
 def customer_address(pk: str) -> str:

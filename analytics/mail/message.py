@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 
 from customers.text.addresses import ascii_domain
 from customers.text.quoted import quoted
+from customers.text.say import Words, say_later
 
 OFF = "django.core.mail.backends.dummy.EmailBackend"
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -21,19 +22,26 @@ def mail_address(text: str) -> str:
     """Return the one address that a text is, its domain in ASCII; ``ValueError`` says why it is none."""
     local, at, domain = text.rpartition("@")
     if not at or text.count("@") > 1 or any(one.isspace() or one in ',;<>"()[]\\:' for one in text):
-        raise ValueError(f"{quoted(text)} is not exactly one email address")
+        raise ValueError(say_later("{address} is not exactly one email address", address=quoted(text)))
     if not local.isascii():
         raise ValueError(
-            f"{quoted(text)} has letters before the @ that are not ASCII, which mail servers may not take"
+            say_later(
+                "{address} has letters before the @ that are not ASCII, which mail servers may not take",
+                address=quoted(text),
+            )
         )
     try:
         found = f"{local}@{ascii_domain(domain)}"
         validate_email(found)
     except (ValidationError, UnicodeError) as error:
-        raise ValueError(f"{quoted(text)} is not an email address") from error
+        raise ValueError(_no_address(text)) from error
     if not _LOCAL_PART.fullmatch(local) or len(found) > 254:
-        raise ValueError(f"{quoted(text)} is not an email address")
+        raise ValueError(_no_address(text))
     return found
+
+
+def _no_address(text: str) -> Words:
+    return say_later("{address} is not an email address", address=quoted(text))
 
 
 def is_on() -> bool:

@@ -20,6 +20,7 @@ from analytics.mail.post import REFUSED, Unreachable
 from analytics.models.outgoing.outbox import OutboxEntry
 from analytics.wording import one_line
 from customers.audit import trail
+from customers.text.say import in_english
 
 MAX_REASON_LENGTH = 300
 
@@ -59,8 +60,9 @@ def add(entry: OutboxEntry) -> bool:
 
 
 def reason_of(result: Result, error: BaseException) -> str:
-    """Say why something was not sent, in the error's own words."""
-    return one_line(str(error), MAX_REASON_LENGTH) or type(error).__name__
+    """Say why something was not sent, in the error's own words, which are stored."""
+    with in_english():
+        return one_line(str(error), MAX_REASON_LENGTH) or type(error).__name__
 
 
 def deliver(

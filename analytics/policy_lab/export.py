@@ -18,6 +18,8 @@ from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import Customer
+from customers.text.say import english
+from customers.text.written import day as written_day
 from customers.workbooks.writer import Cell, write_workbook
 
 CSV_NAME = "policy_preview.csv"
@@ -83,25 +85,25 @@ class ChangesExport:
 
     def write_xlsx(self, file: IO[bytes]) -> None:
         """Write a workbook whose second sheet says what the first one holds; raises ``TooLarge``."""
-        about = [*self._about(), ("Made by", GENERATOR)]
-        write_workbook(file, about, "Preview", HEADER, self.rows(), len(self.changes.moves))
+        about = [*self._about(), (english("Made by"), GENERATOR)]
+        write_workbook(file, about, english("Preview"), HEADER, self.rows(), len(self.changes.moves))
 
     def _about(self) -> list[tuple[str, Cell]]:
         return [
-            ("Draft", self.draft.name),
-            ("As of", self.changes.day),
-            ("Customers", len(self.changes.moves)),
-            ("Change status", self.changes.moves.status_moves),
-            ("Digest", self.changes.digest),
-            ("Exported at", timezone.localtime().isoformat(timespec="seconds")),
-            ("Exported by", self.exported_by),
+            (english("Draft"), self.draft.name),
+            (english("As of"), self.changes.day),
+            (english("Customers"), len(self.changes.moves)),
+            (english("Change status"), self.changes.moves.status_moves),
+            (english("Digest"), self.changes.digest),
+            (english("Exported at"), timezone.localtime().isoformat(timespec="seconds")),
+            (english("Exported by"), self.exported_by),
         ]
 
     def described(self, format: ExportFormat) -> Export:
         """Describe the written file for its download and the audit."""
-        detail = f"{counted(len(self.changes.moves), 'customer')} as of {self.changes.day:%-d %b %Y}"
+        detail = english(f"{counted(len(self.changes.moves), 'customer')} as of {written_day(self.changes.day)}")
         name = f"policy_preview_{self.draft.pk}_{self.changes.day}.{format.extension}"
-        return Export(name, f"preview of “{self.draft.name}”", detail)
+        return Export(name, english(f"preview of “{self.draft.name}”"), detail)
 
 
 _WRITERS: dict[ExportFormat, Callable[[ChangesExport, IO[bytes]], None]] = {

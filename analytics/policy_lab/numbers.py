@@ -21,5 +21,5 @@ def changed_numbers(before: ScoringPolicy, after: ScoringPolicy) -> list[Changed
 
 
 def _label(name: str) -> str:
-    label = trail.field_label(trail.field_of(ScoringPolicy, name))
+    label = str(trail.field_of(ScoringPolicy, name).verbose_name)
     return label[:1].upper() + label[1:]

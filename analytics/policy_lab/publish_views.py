@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from analytics.alerts.evaluate import evaluate
 from analytics.models import PortfolioDay, ScoringPolicy
@@ -21,6 +23,8 @@ from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response
 from customers.jobs.lock import LockHeld, job_lock
 from customers.jobs.pages import IMPORT_OR_SCORING_RUNS, failures_told
+from customers.text.say import english, in_english, say
+from customers.text.written import day as written_day
 
 MAY_PUBLISH = ("analytics.view_scoringpolicy", "analytics.change_scoringpolicy")
 MAX_NOTE_LENGTH = 2_000
@@ -31,8 +35,8 @@ FAR = timedelta(days=366)
 class PublishForm(forms.Form):
     """From when on, and why; ``content`` is what the visitor saw of the draft."""
 
-    first = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    note = forms.CharField(label="Why", max_length=MAX_NOTE_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
+    first = forms.DateField(label=pgettext_lazy("first date", "From"), widget=forms.DateInput(attrs={"type": "date"}))
+    note = forms.CharField(label=_("Why"), max_length=MAX_NOTE_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
     content = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(
@@ -45,7 +49,9 @@ class PublishForm(forms.Form):
         """Refuse a draft that is another one by now."""
         content: str = self.cleaned_data["content"]
         if content != self.draft.content:
-            raise forms.ValidationError("Somebody has changed this draft since you opened the page. Look again.")
+            raise forms.ValidationError(
+                gettext("Somebody has changed this draft since you opened the page. Look again.")
+            )
         return content
 
     def clean(self) -> None:
@@ -59,7 +65,7 @@ class PublishForm(forms.Form):
 class EndForm(forms.Form):
     """The last date of a policy."""
 
-    last = forms.DateField(label="Last date", widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label=_("Last date"), widget=forms.DateInput(attrs={"type": "date"}))
 
 
 @admin_page(*MAY_PUBLISH)
@@ -67,7 +73,7 @@ def publish_policy(request: StaffRequest, pk: int) -> HttpResponseBase:
     """Ask from when on and why, then publish; dates that are scored by then are scored again at once."""
     draft = get_object_or_404(ScoringPolicy, pk=pk)
     if not draft.is_draft:
-        messages.info(request, f"“{draft}” is already published.")
+        messages.info(request, say("“{policy}” is already published.", policy=draft.name))
         return redirect(_page_of(draft))
     newest = PortfolioDay.objects.newest()
     today = program_today()
@@ -93,7 +99,8 @@ def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, aga
 
     def publish() -> None:
         publishing.publish(draft, first, note, by)
-        note_done(draft, request.user, f"Published from {first:%-d %b %Y}.")
+        with in_english():
+            note_done(draft, request.user, english(f"Published from {written_day(first)}."))
 
     def begin() -> str:
         try:
@@ -103,11 +110,12 @@ def _publish(request: StaffRequest, draft: ScoringPolicy, form: PublishForm, aga
         return ""
 
     if again:
-        context = {"title": f"Publish {draft}", "policy": draft}
+        context = {"title": say("Publish {policy}", policy=draft.name), "policy": draft}
         return scoring_stream(request, "analytics/policy_lab/publish.html", context, again, begin, _alerts_follow)
     with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
         publish()
-        messages.success(request, f"“{draft}” is published: it scores from {first:%-d %b %Y} on.")
+        said = say("“{policy}” is published: it scores from {day} on.", policy=draft.name, day=first)
+        messages.success(request, said)
     return redirect(_page_of(draft))
 
 
@@ -117,9 +125,17 @@ def _alerts_follow() -> str:
         with job_lock("alerts"), job_lock("score", shared=True), job_lock("import", shared=True):
             found = evaluate(of_feeds=False)
     except LockHeld:
-        return "Alerts follow with the next nightly run: somebody else evaluates, scores or imports now."
-    said = f"Alerts: {found.raised:,} raised, {found.worse:,} worse, {found.closed:,} closed."
-    return f"{said} Those that are computed from engagement wait: {found.held_back}." if found.held_back else said
+        return gettext("Alerts follow with the next nightly run: somebody else evaluates, scores or imports now.")
+    said = say(
+        "Alerts: {raised} raised, {worse} worse, {closed} closed.",
+        raised=found.raised,
+        worse=found.worse,
+        closed=found.closed,
+    )
+    if not found.held_back:
+        return said
+    wait = say("Those that are computed from engagement wait: {reason}.", reason=str(found.held_back))
+    return f"{said} {wait}"
 
 
 def _ask(
@@ -134,7 +150,7 @@ def _ask(
     first: date | None = form["first"].value() if not form.is_bound else form.cleaned_data.get("first")
     before = publishing.replaced_by(draft, first) if first else None
     context = {
-        "title": f"Publish {draft}",
+        "title": say("Publish {policy}", policy=draft.name),
         "policy": draft,
         "form": form,
         "before": before,
@@ -153,10 +169,11 @@ def withdraw_policy(request: StaffRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
             publishing.withdraw(policy)
-            note_done(policy, request.user, "Withdrawn: it is a draft again.")
-            messages.success(request, f"“{policy}” is a draft again.")
+            note_done(policy, request.user, english("Withdrawn: it is a draft again."))
+            messages.success(request, say("“{policy}” is a draft again.", policy=policy.name))
         return redirect(_page_of(policy))
-    context = {"title": f"Withdraw {policy}", "policy": policy, "problem": publishing.why_not_withdrawn(policy)}
+    title = say("Withdraw {policy}", policy=policy.name)
+    context = {"title": title, "policy": policy, "problem": publishing.why_not_withdrawn(policy)}
     return admin_response(request, "analytics/policy_lab/withdraw.html", context)
 
 
@@ -171,10 +188,11 @@ def end_policy(request: StaffRequest, pk: int) -> HttpResponse:
         last = form.cleaned_data["last"]
         with failures_told(request, Refused, busy=IMPORT_OR_SCORING_RUNS), job_lock("score"):
             publishing.end(policy, last)
-            note_done(policy, request.user, f"Ends: {last:%-d %b %Y} is its last date.")
-            messages.success(request, f"“{policy}” scores {last:%-d %b %Y} as its last date.")
+            with in_english():
+                note_done(policy, request.user, english(f"Ends: {written_day(last)} is its last date."))
+            messages.success(request, say("“{policy}” scores {day} as its last date.", policy=policy.name, day=last))
         return redirect(_page_of(policy))
-    context = {"title": f"End {policy}", "policy": policy, "form": form, "earliest": earliest}
+    context = {"title": say("End {policy}", policy=policy.name), "policy": policy, "form": form, "earliest": earliest}
     status = 422 if form.is_bound else 200
     return admin_response(request, "analytics/policy_lab/end.html", context, status=status)
 

@@ -9,10 +9,13 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.models import PortfolioDay, ScoringPolicy
 from analytics.scoring.policies import Policies, is_in_use, overlaps
 from customers.audit import trail
+from customers.text.say import english, in_english, say
+from customers.text.written import day as written_day
 
 State = ScoringPolicy.State
 
@@ -46,13 +49,13 @@ def dates_to_score_again(draft: ScoringPolicy, first: date) -> list[date]:
 def why_not(draft: ScoringPolicy, first: date) -> list[str]:
     """Say why a draft cannot be published from ``first`` on; empty where it can be."""
     if not draft.is_draft:
-        return [f"“{draft}” is already published."]
+        return [say("“{policy}” is already published.", policy=draft.name)]
     try:
         draft.full_clean()
     except ValidationError as error:
         return error.messages
     if draft.is_for_segment and replaced_by(draft, first) is None:
-        return [f"No policy for everybody is in force on {first:%-d %b %Y}: choose a later date."]
+        return [say("No policy for everybody is in force on {day}: choose a later date.", day=first)]
     return overlaps(draft, first) or _why_in_vain(draft, first)
 
 
@@ -63,10 +66,13 @@ def _why_in_vain(draft: ScoringPolicy, first: date) -> list[str]:
         return []
     if dates_to_score_again(draft, first):
         return []
-    took_over = following.effective_from
     return [
-        f"It would score no date: “{following}” takes over on {took_over:%-d %b %Y}, and nothing before that is "
-        f"scored. Choose {took_over:%-d %b %Y} or later."
+        say(
+            "It would score no date: “{policy}” takes over on {day}, and nothing before that is scored. Choose {day} "
+            "or later.",
+            policy=following.name,
+            day=following.effective_from,
+        )
     ]
 
 
@@ -78,11 +84,11 @@ def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]
     with transaction.atomic():
         policy = _locked(draft)
         if policy.content != draft.content:
-            raise Refused("Somebody has just changed this draft. Look at it again.")
+            raise Refused(gettext("Somebody has just changed this draft. Look at it again."))
         if problems := why_not(policy, first):
             raise Refused(" ".join(problems))
         if not note.strip():
-            raise Refused("Say why you publish it.")
+            raise Refused(gettext("Say why you publish it."))
         before = replaced_by(policy, first)
         policy.state, policy.effective_from, policy.note = State.PUBLISHED, first, note.strip()
         policy.published_by, policy.published_at = by, timezone.now()
@@ -96,12 +102,14 @@ def publish(draft: ScoringPolicy, first: date, note: str, by: str) -> list[date]
 def why_not_withdrawn(policy: ScoringPolicy) -> str:
     """Say why a policy cannot be made a draft again; '' where it can be."""
     if policy.is_draft or not policy.effective_from:
-        return f"“{policy}” is a draft."
+        return say("“{policy}” is a draft.", policy=policy.name)
     if is_in_use(policy):
-        return f"“{policy}” has scored dates, so it stays as it is. Publish another one in its place."
+        return say(
+            "“{policy}” has scored dates, so it stays as it is. Publish another one in its place.", policy=policy.name
+        )
     others = ScoringPolicy.objects.published().for_everybody().exclude(pk=policy.pk)
     if not policy.is_for_segment and not others.filter(effective_from__lte=policy.effective_from).exists():
-        return "A policy for everybody must always be in force, and there is no other one."
+        return gettext("A policy for everybody must always be in force, and there is no other one.")
     return ""
 
 
@@ -133,9 +141,14 @@ def end(policy: ScoringPolicy, last: date) -> None:
         policy = _locked(policy)
         earliest = earliest_end(policy)
         if earliest is None:
-            raise Refused(f"“{policy}” cannot end: only a published policy for a segment can, and only once.")
+            raise Refused(
+                say(
+                    "“{policy}” cannot end: only a published policy for a segment can, and only once.",
+                    policy=policy.name,
+                )
+            )
         if last < earliest:
-            raise Refused(f"What is scored stays as it is: choose {earliest:%-d %b %Y} or later.")
+            raise Refused(say("What is scored stays as it is: choose {day} or later.", day=earliest))
         policy.effective_until = last
         policy.save()
 
@@ -145,7 +158,7 @@ def _locked(policy: ScoringPolicy) -> ScoringPolicy:
     every = ScoringPolicy.objects.select_for_update().order_by("pk")
     found = next((one for one in every if one.pk == policy.pk), None)
     if found is None:
-        raise Refused(f"“{policy}” is no longer there: somebody deleted it.")
+        raise Refused(say("“{policy}” is no longer there: somebody deleted it.", policy=policy.name))
     return found
 
 
@@ -157,10 +170,13 @@ def _record_numbers(policy: ScoringPolicy, before: ScoringPolicy | None) -> None
         for name, number in policy.numbers.items()
         if was.get(name) != number
     }
-    place = f"in place of {before} ({before.for_whom})" if before else "as the first one"
-    rest = "; all other numbers stay the same" if before and len(changes) < len(policy.numbers) else ""
-    said = f"Published from {policy.effective_from:%-d %b %Y} for: {policy.for_whom}, {place}{rest}"
-    trail.record(trail.Action.CHANGE, policy, changes=changes, detail=said)
+    same = bool(before) and len(changes) < len(policy.numbers)
+    with in_english():
+        place = english(f"in place of {before} ({before.for_whom})") if before else english("as the first one")
+        since = written_day(policy.effective_from) if policy.effective_from else ""
+        rest = english("; all other numbers stay the same") if same else ""
+        said = english(f"Published from {since} for: {policy.for_whom}, {place}{rest}")
+        trail.record(trail.Action.CHANGE, policy, changes=changes, detail=said)
 
 
 def _audited(number: object) -> int | str | None:

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.admin import copy_address
 from analytics.models import ExportFormat, PortfolioDay, ScoringPolicy
@@ -30,6 +31,7 @@ from customers.audit.export import Export, export_response
 from customers.clock import program_today
 from customers.core.pages import admin_page, admin_response, streamed, user_of
 from customers.models import Customer
+from customers.text.say import say
 from customers.workbooks.writer import TooLarge
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ MAY_LOOK = ("customers.view_customer", "analytics.view_scoringpolicy")
 def drafts(request: HttpRequest) -> HttpResponse:
     """The drafts, each of which leads to its own page."""
     context: dict[str, object] = {
-        "title": "Policy lab",
+        "title": gettext("Policy lab"),
         "drafts": list(ScoringPolicy.objects.filter(state=ScoringPolicy.State.DRAFT)),
     }
     with suppress(ScoringPolicy.DoesNotExist):
@@ -92,7 +94,7 @@ def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBa
 
     def write(file: IO[bytes]) -> Export:
         if asked is None:
-            raise TooLarge(why_not or "There is no preview to export.")
+            raise TooLarge(why_not or gettext_lazy("There is no preview to export."))
         found = asked.kept() or finished(asked.make())
         exported = ChangesExport(draft, found, user_of(request).get_username())
         exported.write(chosen, file)
@@ -101,7 +103,7 @@ def export_preview(request: HttpRequest, pk: int, format: str) -> HttpResponseBa
     try:
         return export_response(write)
     except TooLarge as fault:
-        messages.error(request, f"{fault} Nothing was exported.")
+        messages.error(request, say("{problem} Nothing was exported.", problem=str(fault)))
         return redirect("analytics:policy-lab", pk)
 
 
@@ -132,7 +134,7 @@ def _step_by_step(request: HttpRequest, asked: AskedPreview, zone: tzinfo) -> It
         except Error:
             # The answer has begun, so no page of errors can take its place.
             logger.exception("A preview did not end")
-            context["why_not"] = "The database is busy, or cannot be reached. Try again later."
+            context["why_not"] = gettext("The database is busy, or cannot be reached. Try again later.")
         yield render_to_string("analytics/policy_lab/preview.html", context, request)
 
 

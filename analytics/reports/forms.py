@@ -6,12 +6,14 @@ from django import forms
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
-from analytics.models import Report, Shared
+from analytics.models import Board, Report, Shared
 from analytics.reports.saved_views import users_who_may_export, why_no_mail
 from customers.clock import program_today
 from customers.core.people import by_name, name_of
 from customers.editing.conflicts import EditConflictMixin
+from customers.text.say import say
 
 
 class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
@@ -23,7 +25,11 @@ class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         super().__init__(*args, **kwargs)
         self.owner = owner
         self.model = type(self.instance)
-        self.taken = f"There is a {self.model._meta.verbose_name} of that name already; choose another one."
+        self.taken = (
+            gettext("There is a board of that name already; choose another one.")
+            if self.model is Board
+            else gettext("There is a report of that name already; choose another one.")
+        )
         self.exporting = set(users_who_may_export().values_list("pk", flat=True))
         self.was_scheduled = self.instance.schedule
         if not self.instance.pk and not why_no_mail(owner, self.exporting):
@@ -52,7 +58,7 @@ class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
     def clean_recipients(self) -> QuerySet[User]:
         """Those who can be sent a report; the others are refused with the reason."""
         refused = [
-            f"{name_of(user)}: {why}."
+            say("{person}: {reason}.", person=name_of(user), reason=why)
             for user in self.cleaned_data["recipients"]
             if (why := why_no_mail(user, self.exporting))
         ]
@@ -67,9 +73,10 @@ class SharedForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
         if not self.cleaned_data.get("schedule"):
             return
         if "recipients" not in self.errors and not self.cleaned_data.get("recipients"):
-            self.add_error("recipients", "Choose who gets it.")
+            self.add_error("recipients", gettext("Choose who gets it."))
         if self.owner.pk not in self.exporting:
-            self.add_error("schedule", "It cannot be mailed, because its owner may not export customers.")
+            refused = gettext("It cannot be mailed, because its owner may not export customers.")
+            self.add_error("schedule", refused)
 
     def save(self, commit: bool = True) -> Shared:
         """Store it; a schedule that is new begins on the day after."""

@@ -7,7 +7,7 @@ protocol of ``mail.outbox``. What could not be sent or made is tried again by ev
 import io
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,34 +18,39 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from analytics.customer_list.export import TableExport
 from analytics.mail import message, outbox
-from analytics.mail.compose import Attachment, RenderedEmail, render_email, staff_name
+from analytics.mail.compose import Attachment, RenderedEmail, in_languages, language_of, render_email, staff_name
 from analytics.mail.message import address_of
 from analytics.mail.post import SmtpSession
-from analytics.models import ExportFormat, Report, ReportDelivery, Shared
+from analytics.models import ExportFormat, Preferences, Report, ReportDelivery, Shared
 from analytics.models.reports import MailedCopy
 from analytics.outreach.draft import sender_name
 from analytics.portfolio.figures import stale_days
 from analytics.reports.saved_views import (
     ReportUnavailable,
     file_name,
+    report_list,
     users_who_may_export,
     why_no_mail,
     why_stopped,
     write_report,
 )
-from analytics.wording import counted, one_line
+from analytics.wording import one_line
 from customers.audit import trail
 from customers.core.limits import SPOOL_MAX_SIZE
 from customers.jobs.lock import JobLock
+from customers.text.say import Words, english, in_english, say, say_n
+from customers.text.written import decimals
 
 logger = logging.getLogger(__name__)
 
 State = MailedCopy.State
 MAX_NAME_LENGTH = 60
 MAX_ERROR_LENGTH = 1_000
+CRASHED = gettext_lazy("An error of the program; the log of the nightly run has the details.")
 
 
 @dataclass
@@ -67,9 +72,9 @@ class ReportCrashed(ReportUnavailable):
 
 @dataclass(frozen=True)
 class Made:
-    """A mail that is ready to be addressed: its file, if any, how many rows it has, and what the audit says of it."""
+    """A mail in the languages of its receivers: its file, if any, how many rows it has, and what the audit says."""
 
-    email: RenderedEmail
+    emails: Mapping[str, RenderedEmail]
     attachment: Attachment | None
     rows: int
     in_words: str
@@ -92,14 +97,14 @@ class Mailing(Protocol):
     def copy(self, recipient: User, day: date) -> MailedCopy:
         """Return an unsaved copy to somebody."""
 
-    def make(self, owner: User, today: date) -> Made:
-        """Return its mail, as its owner sees it. Raises ``ReportUnavailable``."""
+    def make(self, owner: User, today: date, languages: Collection[str]) -> Made:
+        """Return its mail in some languages, as its owner sees it. Raises ``ReportUnavailable``."""
 
 
 def send_due(lock: JobLock, mailings: Iterable[Mailing]) -> Sent:
-    """Mail what is due; the caller holds ``lock``, that of ``reports``."""
+    """Mail what is due; the caller holds ``lock``, that of ``reports``. What is stored and returned is English."""
     run = _Run(lock)
-    with closing(run.session):
+    with closing(run.session), in_english():
         for mailing in mailings:
             if day := mailing.row.due_day(run.today):
                 run.send(mailing, day)
@@ -126,20 +131,20 @@ class _Run:
             return
         self._plan(mailing, day, title)
         copies = mailing.copies.filter(day=day)
-        left = copies.exclude(state=State.SENT).select_related("recipient").order_by("pk")
+        left = copies.exclude(state=State.SENT).select_related("recipient__preferences").order_by("pk")
         waiting = [one for one in left if not why_no_mail(one.recipient, self.exporting)]
         if not waiting:
             if not copies.exists():
-                what = f"None of its recipients can be sent a {mailing.noun}."
-                self._end(mailing, day, [what], self.sent.broken)
+                self._end(mailing, day, [_none_can(mailing)], self.sent.broken)
             return
         try:
-            made = self._made(mailing, owner)
+            languages = {Preferences.of(one.recipient).language_of_mails for one in waiting}
+            made = self._made(mailing, owner, languages)
         except ReportUnavailable as fault:
             kind = self.sent.failed if isinstance(fault, ReportCrashed) else self.sent.broken
-            self._end(mailing, day, [str(fault)], kind)
+            self._end(mailing, day, [fault.why], kind)
             return
-        errors = [error for one in waiting if (error := self._send(mailing, one, made))]
+        errors: list[Words] = [error for one in waiting if (error := self._send(mailing, one, made))]
         self._end(mailing, day, errors, self.sent.failed)
 
     def _plan(self, mailing: Mailing, day: date, title: str) -> None:
@@ -162,15 +167,15 @@ class _Run:
         with suppress(IntegrityError), transaction.atomic():
             copies.bulk_create(able)
 
-    def _made(self, mailing: Mailing, owner: User) -> Made:
+    def _made(self, mailing: Mailing, owner: User, languages: Collection[str]) -> Made:
         try:
-            return mailing.make(owner, self.today)
+            return mailing.make(owner, self.today, languages)
         except ReportUnavailable:
             raise
         except Exception as error:
             # Whatever it was, the other reports are made.
             logger.exception("The %s %s failed", mailing.noun, mailing.row.pk)
-            raise ReportCrashed("An error of the program; the log of the nightly run has the details.") from error
+            raise ReportCrashed(CRASHED) from error
 
     def _send(self, mailing: Mailing, copy: MailedCopy, made: Made) -> str:
         """Claim, send, record; returns why it could not be sent."""
@@ -178,11 +183,12 @@ class _Run:
         if not outbox.claim(copy, timezone.now()):
             return ""
         to = copy.recipient
-        how = ("attached" if made.attachment else "linked") if mailing.noun == "report" else "in the mail"
+        how = ("attached" if made.attachment else "linked") if mailing.noun == "report" else english("in the mail")
+        email = made.emails[Preferences.of(to).language_of_mails]
         detail = f"to {to}, {how}\n{made.in_words}"
         outcome = outbox.deliver(
             copy,
-            lambda: self.session.send(made.email.addressed(to.email, f"{mailing.noun}-{copy.pk}", made.attachment)),
+            lambda: self.session.send(email.addressed(to.email, f"{mailing.noun}-{copy.pk}", made.attachment)),
             audit=lambda: trail.record(trail.Action.MAIL, f"{mailing.noun} “{mailing.row}”", detail=detail),
             rows=made.rows,
         )
@@ -191,10 +197,10 @@ class _Run:
         self.sent.mails += 1
         return ""
 
-    def _end(self, mailing: Mailing, day: date, errors: list[str], kind: list[str]) -> None:
+    def _end(self, mailing: Mailing, day: date, errors: Sequence[Words], kind: list[str]) -> None:
         """Keep what happened for the list, and tell the owner of a failure, once for each due day."""
         row = mailing.row
-        title, error = one_line(row.name, MAX_NAME_LENGTH), one_line(" ".join(errors), MAX_ERROR_LENGTH)
+        title, error = one_line(row.name, MAX_NAME_LENGTH), one_line(" ".join(map(str, errors)), MAX_ERROR_LENGTH)
         same = type(row)._default_manager.filter(pk=row.pk)
         same.update(last_run_at=timezone.now(), last_error=error)
         if not errors:
@@ -203,21 +209,38 @@ class _Run:
         owner = row.owner
         if self.session.down or row.failure_told == day or owner is None or not owner.email:
             return
-        context = {
-            "greeting": sender_name(owner),
-            "noun": mailing.noun,
-            "title": title,
-            "errors": [one_line(text, 300) for text in errors],
-            "address": address_of(reverse(mailing.page)),
-        }
-        email = render_email("report_failed", f"Your {mailing.noun} “{title}” could not be sent", context)
+        with language_of(owner):
+            email = _failure(mailing, owner, title, errors)
         try:
             self.session.send(email.addressed(owner.email, f"{mailing.noun}-{row.pk}-failed-{day}"))
         except message.FAILURES as fault:
             self.sent.failed.append(f"{title}: {staff_name(owner)}: {one_line(str(fault), 300)}")
         else:
             same.update(failure_told=day)
-            trail.record(trail.Action.MAIL, f"failure of {mailing.noun} “{row}”", detail=f"to {owner}")
+            trail.record(trail.Action.MAIL, english(f"failure of {mailing.noun} “{row}”"), detail=f"to {owner}")
+
+
+def _none_can(mailing: Mailing) -> Words:
+    if mailing.noun == "board":
+        return gettext_lazy("None of its recipients can be sent a board.")
+    return gettext_lazy("None of its recipients can be sent a report.")
+
+
+def _failure(mailing: Mailing, owner: User, title: str, errors: Sequence[Words]) -> RenderedEmail:
+    """Return what tells an owner that a report or board could not be sent."""
+    subject = (
+        say("Your board “{name}” could not be sent", name=title)
+        if mailing.noun == "board"
+        else say("Your report “{name}” could not be sent", name=title)
+    )
+    context = {
+        "greeting": sender_name(owner),
+        "noun": mailing.noun,
+        "title": title,
+        "errors": [one_line(str(text), 300) for text in errors],
+        "address": address_of(reverse(mailing.page)),
+    }
+    return render_email("report_failed", subject, context)
 
 
 def scheduled_reports() -> Iterator[Mailing]:
@@ -243,36 +266,49 @@ class ScheduledReport:
         """Return an unsaved copy to somebody."""
         return ReportDelivery(report=self.row, recipient=recipient, day=day)
 
-    def make(self, owner: User, today: date) -> Made:
+    def make(self, owner: User, today: date, languages: Collection[str]) -> Made:
         """Write the file, and the mail that carries or links it."""
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_MAX_SIZE) as file:
             made = write_report(self.row, ExportFormat(self.row.format), file, owner, today)
-            email, attachment = _mail(self.row, made, file)
-        return Made(email, attachment, made.count, made.in_words)
+            size = file.seek(0, io.SEEK_END)
+            attachment = _attached(self.row, made, file) if size <= settings.REPORT_MAX_MB * 2**20 else None
+        with in_english():
+            words = made.in_words
+        emails = in_languages(languages, lambda: _mail(self.row, made, size, attachment))
+        return Made(emails, attachment, made.count, words)
 
 
-def _mail(report: Report, made: TableExport, file: IO[bytes]) -> tuple[RenderedEmail, Attachment | None]:
-    """Return the mail of a report, and its file unless that is too large for a mail."""
+def _attached(report: Report, made: TableExport, file: IO[bytes]) -> Attachment:
+    """Return the file of a report, which a mail carries."""
+    file.seek(0)
+    format = ExportFormat(report.format)
+    return Attachment(file_name(report, made.portfolio.date, format), file.read(), format.content_type)
+
+
+def _mail(report: Report, made: TableExport, size: int, attachment: Attachment | None) -> RenderedEmail:
+    """Return the mail of a report in the language of now; one whose file is too large for a mail links it."""
     name, day = one_line(report.name, MAX_NAME_LENGTH), made.portfolio.date
-    size = file.seek(0, io.SEEK_END)
-    fits = size <= settings.REPORT_MAX_MB * 2**20
-    attached = file_name(report, day, ExportFormat(report.format)) if fits else ""
+    # As they are said in this language; the file has the same in English.
+    asked = report_list(report, made.list.user, day)
     context = {
         "day": day,
         "days_old": stale_days(day) if report.as_of == Report.AsOf.NEWEST else None,
         "count": made.count,
         "total": made.portfolio.listed,
-        "filters": [(label, one_line(words, 200)) for label, words in made.filters],
-        "sorted_by": made.list.order_words,
+        "filters": [(chip.label, one_line(chip.words, 200)) for chip in asked.chips],
+        "sorted_by": asked.order_words,
         "owner": staff_name(report.owner),
-        "file": attached,
-        "megabytes": f"{size / 2**20:.1f}",
+        "file": attachment.name if attachment else "",
+        "megabytes": decimals(size / 2**20, 1),
         "limit": settings.REPORT_MAX_MB,
         "opens": address_of(reverse("analytics:report", args=[report.pk])),
         "downloads": address_of(reverse("analytics:export-report", args=[report.pk, report.format])),
     }
-    email = render_email("report", f"{name}: {counted(made.count, 'customer')} as of {day:%-d %b %Y}", context)
-    if not fits:
-        return email, None
-    file.seek(0)
-    return email, Attachment(attached, file.read(), ExportFormat(report.format).content_type)
+    subject = say_n(
+        "{report}: {number} customer as of {day}",
+        "{report}: {number} customers as of {day}",
+        made.count,
+        report=name,
+        day=day,
+    )
+    return render_email("report", subject, context)

@@ -47,7 +47,7 @@ def opened_report(request: HttpRequest) -> OpenReport | None:
     query = query_of(request.GET, report.owner_id)
     wrong = unknown(request.GET)
     if report.owner is None and ME in request.GET.getlist("owner"):
-        wrong.append(OWNERLESS)
+        wrong.append(str(OWNERLESS))
     changed = not is_same(report.query, request.GET, report.owner_id)
     return OpenReport(report, query, changed, may_change(user, report), wrong)
 

@@ -1,11 +1,18 @@
 """The lists of reports and of boards: one's own first, each with whom it goes to and what may be done with it."""
 
+from collections.abc import Sequence
+
+from django.contrib.auth.models import AbstractUser
 from django.core.paginator import Paginator
 from django.db.models import Case, QuerySet, Value, When
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import pgettext
 
 from analytics.models import Board, Report, Shared
 from analytics.reports.saved_views import may_change, users_who_may_export, why_no_mail, why_stopped
 from customers.core.pages import StaffRequest
+from customers.core.people import name_of
 
 PER_PAGE = 50
 
@@ -26,8 +33,15 @@ def _row(saved: Shared, request: StaffRequest, exporting: set[int]) -> dict[str,
         "saved": saved,
         "mine": saved.owner_id == request.user.pk,
         "stopped": why_stopped(saved, exporting) if saved.schedule else "",
-        "recipients": people,
+        "to": _names(people),
         "refused": refused if saved.schedule else [],
         "may_change": may_change(request.user, saved),
         "may_delete": may_change(request.user, saved, "delete"),
     }
+
+
+def _names(people: Sequence[AbstractUser]) -> str | SafeString:
+    """Return the names, each kept apart from the words around it."""
+    return format_html_join(", ", "<bdi>{}</bdi>", ((name_of(one),) for one in people)) or pgettext(
+        "recipients", "nobody"
+    )

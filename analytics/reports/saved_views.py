@@ -6,7 +6,9 @@ from typing import IO
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.utils.functional import lazy
 from django.utils.text import slugify
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.export import TableExport
@@ -19,15 +21,20 @@ from analytics.segments.filters import ME, SnapshotFilter
 from analytics.segments.in_words import refusals
 from customers.core.roles import staff_who_may
 from customers.core.sql import read_snapshot
+from customers.text.say import Words, in_english, say, say_later
 from customers.workbooks.writer import TooLarge
 
 MAX_QUERY_LENGTH = 4_000
 MAX_FILE_NAME_LENGTH = 60
-OWNERLESS = "Its filter “Me” is nobody, because the report’s owner has been deleted."
+OWNERLESS = gettext_lazy("Its filter “Me” is nobody, because the report’s owner has been deleted.")
 
 
 class ReportUnavailable(Exception):
-    """Why there is no file; the message is for people."""
+    """Why there is no file, in the words of whoever reads the message."""
+
+    def __init__(self, why: Words) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 # --- What a report asks for ---------------------------------------------------------------------------------------
@@ -62,15 +69,23 @@ def unknown(address: QueryDict) -> list[str]:
     chosen = [name for text in address.getlist("columns") for name in text.split(",") if name]
     sorts = [text.removeprefix("-") for text in address.getlist("sort") if text]
     return [
-        *(f"There is no filter “{name}”." for name in address if name not in known),
-        *(f"There is no column “{name}” to sort by." for name in sorts if name not in TABLE_COLUMNS),
-        *(f"There is no column “{name}” to show." for name in chosen if name not in TABLE_COLUMNS),
+        *(say("There is no filter “{name}”.", name=name) for name in address if name not in known),
+        *(say("There is no column “{name}” to sort by.", name=name) for name in sorts if name not in TABLE_COLUMNS),
+        *(say("There is no column “{name}” to show.", name=name) for name in chosen if name not in TABLE_COLUMNS),
     ]
 
 
 def problems(address: QueryDict, filters: SnapshotFilter) -> list[str]:
     """Everything that is not understood, in words; nothing is left out silently."""
     return [*unknown(address), *refusals(filters)]
+
+
+def _as_one_text(address: QueryDict, filters: SnapshotFilter) -> str:
+    return " ".join(problems(address, filters))
+
+
+_problems_later = lazy(_as_one_text, str)
+"""In the words of whoever reads it."""
 
 
 def scored_day(report: Report, today: date, newest: PortfolioDay | None = None) -> PortfolioDay:
@@ -83,19 +98,21 @@ def scored_day(report: Report, today: date, newest: PortfolioDay | None = None) 
     """
     newest = newest or PortfolioDay.objects.newest()
     if newest is None:
-        raise ReportUnavailable("Nothing is scored yet.")
+        raise ReportUnavailable(gettext_lazy("Nothing is scored yet."))
     if report.as_of == Report.AsOf.WEEK_BEFORE:
         if found := comparison_day(newest.date):
             return found
         raise ReportUnavailable(
-            f"Nothing is scored 7 to 14 days before {newest.date:%-d %b %Y}, which this report is about."
+            say_later("Nothing is scored 7 to 14 days before {day}, which this report is about.", day=newest.date)
         )
     if report.as_of != Report.AsOf.MONTH_END:
         return newest
     wanted = today.replace(day=1) - timedelta(days=1)
     found = PortfolioDay.objects.newest(until=wanted)
     if found is None:
-        raise ReportUnavailable(f"Nothing is scored on or before {wanted:%-d %b %Y}, which this report is about.")
+        raise ReportUnavailable(
+            say_later("Nothing is scored on or before {day}, which this report is about.", day=wanted)
+        )
     return found
 
 
@@ -105,20 +122,22 @@ def report_list(report: Report, user: User, day: date) -> CustomerList:
     if report.owner is None and ME in address.getlist("owner"):
         raise ReportUnavailable(OWNERLESS)
     asked = CustomerList(address, user, day, me=report.owner)
-    if wrong := problems(address, asked.filters):
-        raise ReportUnavailable(" ".join(wrong))
+    if problems(address, asked.filters):
+        raise ReportUnavailable(_problems_later(address, asked.filters))
     return asked
 
 
 def write_report(report: Report, format: ExportFormat, file: IO[bytes], user: User, today: date) -> TableExport:
-    """Write a report as the table's export would; "me" is its owner, whoever asks. Raises ``ReportUnavailable``."""
-    with read_snapshot():
+    """Write a report as the table's export would, in English; "me" is its owner. Raises ``ReportUnavailable``."""
+    with read_snapshot(), in_english():
         portfolio = scored_day(report, today)
         made = TableExport(report_list(report, user, portfolio.date), portfolio, report=report.name)
         try:
             made.write(format, file)
         except TooLarge as fault:
-            raise ReportUnavailable(f"{fault} Narrow the report, or choose CSV.") from fault
+            raise ReportUnavailable(
+                say_later("{problem} Narrow the report, or choose CSV.", problem=str(fault))
+            ) from fault
         return made
 
 
@@ -146,16 +165,16 @@ def users_who_may_export() -> QuerySet[User]:
 def why_no_mail(user: User, exporting: set[int]) -> str:
     """Why somebody cannot be sent a report; '' where nothing is in the way."""
     if not (user.is_active and user.is_staff):
-        return "the account is not active"
+        return gettext("the account is not active")
     if user.pk not in exporting:
-        return "may not export customers"
-    return "" if user.email else "no email address"
+        return gettext("may not export customers")
+    return "" if user.email else gettext("no email address")
 
 
 def why_stopped(report: Shared, exporting: set[int]) -> str:
     """Why a scheduled report or board is not mailed, because of its owner; '' where it is."""
     if report.owner is None:
-        return "its owner has been deleted"
+        return gettext("its owner has been deleted")
     if not (report.owner.is_active and report.owner.is_staff):
-        return "its owner’s account is not active"
-    return "" if report.owner_id in exporting else "its owner may no longer export customers"
+        return gettext("its owner’s account is not active")
+    return "" if report.owner_id in exporting else gettext("its owner may no longer export customers")

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.customer_list.listing import CustomerList
 from analytics.models import ExportFormat, PortfolioDay, Report
@@ -37,13 +38,14 @@ from customers.editing.edit_admin import gone_page, typed_texts, warn_if_changed
 from customers.editing.form_keys import create_once
 from customers.editing.last_changes import last_changes
 from customers.editing.values import value_hash
+from customers.text.say import english, say, say_n
 
 
 @admin_page("analytics.view_report", "customers.view_customer")
 def reports(request: StaffRequest) -> HttpResponse:
     """One's own reports, then those of others that one may see."""
     context = {
-        "title": "Reports",
+        "title": gettext("Reports"),
         "one": "report",
         **saved_list(request, Report.objects.visible_to(request.user)),
         "pinned": {key for key, _name in pinned_reports(request.user, user_summary(request).version)},
@@ -61,21 +63,21 @@ def save(request: StaffRequest) -> HttpResponse:
     report = Report(owner=request.user, query=query)
     newest = PortfolioDay.objects.newest()
     if newest is None:
-        messages.error(request, "Nothing is scored yet, so there is no view to save.")
+        messages.error(request, gettext("Nothing is scored yet, so there is no view to save."))
         return redirect("admin:index")
     shown = CustomerList(QueryDict(query), request.user, newest.date, me=request.user)
     wrong = problems(QueryDict(query), shown.filters)
     if len(query) > MAX_QUERY_LENGTH:
-        wrong.append("The view has too many filters to be saved.")
+        wrong.append(gettext("The view has too many filters to be saved."))
     form = ReportForm(request.POST or None, instance=report, owner=request.user)
     if request.method == "POST" and not wrong and form.is_valid() and (saved := form.store()):
-        messages.success(request, f"Saved “{saved.name}”.")
+        messages.success(request, say("Saved “{name}”.", name=saved.name))
         if "pinned" in request.POST:
             _pin(request, report)
             return redirect("analytics:report", report.pk)
         return redirect("analytics:reports")
     context = {
-        "title": "Save as report",
+        "title": gettext("Save as report"),
         "form": form,
         "query": query,
         "wrong": wrong,
@@ -98,10 +100,10 @@ def edit(request: StaffRequest, pk: int) -> HttpResponse:
         saved = form.store() if request.method == "POST" and form.is_valid() else None
     if saved:
         tell_kept(request, form)
-        messages.success(request, f"Saved “{saved.name}”.")
+        messages.success(request, say("Saved “{name}”.", name=saved.name))
         return redirect("analytics:reports")
     context = {
-        "title": "Edit report",
+        "title": gettext("Edit report"),
         "form": form,
         "report": report,
         "adopts": report.owner is None,
@@ -124,7 +126,7 @@ def _change_view(request: StaffRequest, report: Report) -> HttpResponse:
     query = query_of(address, report.owner_id)
     newest = PortfolioDay.objects.newest()
     if newest is None or len(query) > MAX_QUERY_LENGTH:
-        wrong = ["The view cannot be saved."]
+        wrong = [gettext("The view cannot be saved.")]
     else:
         asked = CustomerList(QueryDict(query), request.user, newest.date, me=report.owner)
         wrong = problems(asked.asked, asked.filters)
@@ -132,7 +134,7 @@ def _change_view(request: StaffRequest, report: Report) -> HttpResponse:
         messages.error(request, text)
     if not wrong and not _tell_other_view(request, report, query):
         trail.update_rows(Report.objects.filter(pk=report.pk), query=query)
-        messages.success(request, f"“{report.name}” has these filters, columns and order now.")
+        messages.success(request, say("“{name}” has these filters, columns and order now.", name=report.name))
     back = address.copy()
     back["report"] = str(report.pk)
     return redirect(f"{reverse('admin:index')}?{back.urlencode()}#customers")
@@ -144,9 +146,12 @@ def _tell_other_view(request: StaffRequest, report: Report, query: str) -> bool:
     read, now, mine = request.POST.get(VERSION), *(value_hash(QUERY_FIELD, text) for text in (report.query, query))
     if decide(read, now, mine, changed_since=change is not None and change.is_unknown_to_me) == Decision.MINE:
         return False
-    who = change or "Somebody changed this"
-    messages.warning(request, f"{who}, after you opened it: nothing is saved yet. “Back to what was saved” shows it.")
-    messages.warning(request, "Yours is below as it was; save it once more to store it instead.")
+    warning = say(
+        "{changed}, after you opened it: nothing is saved yet. “Back to what was saved” shows it.",
+        changed=str(change or gettext("Somebody changed this")),
+    )
+    messages.warning(request, warning)
+    messages.warning(request, gettext("Yours is below as it was; save it once more to store it instead."))
     return True
 
 
@@ -169,7 +174,12 @@ def pin_as_tab(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _pin(request: StaffRequest, report: Report) -> None:
     if not pin(request.user, report):
-        messages.error(request, f"You have {MAX_PINNED} tabs, which is the most: unpin one first.")
+        full = say_n(
+            "You have {number} tab, which is the most: unpin one first.",
+            "You have {number} tabs, which is the most: unpin one first.",
+            MAX_PINNED,
+        )
+        messages.error(request, full)
 
 
 @admin_page("analytics.delete_report")
@@ -184,9 +194,10 @@ def delete(request: StaffRequest, pk: int) -> HttpResponse:
             report = _visible(request, pk)
             if not warn_if_changed(request, [report]):
                 report.delete()
-                messages.success(request, f"Deleted “{report.name}”.")
+                messages.success(request, say("Deleted “{name}”.", name=report.name))
                 return redirect("analytics:reports")
-    return admin_response(request, "analytics/reports/delete.html", {"title": "Delete report", "report": report})
+    context = {"title": gettext("Delete report"), "report": report}
+    return admin_response(request, "analytics/reports/delete.html", context)
 
 
 @admin_page("analytics.view_report", "customers.view_customer")
@@ -199,7 +210,7 @@ def open_report(request: StaffRequest, pk: int) -> HttpResponse:
         try:
             address["as_of"] = scored_day(report, program_today()).date.isoformat()
         except ReportUnavailable as fault:
-            messages.error(request, f"“{report.name}” cannot be shown. {fault}")
+            messages.error(request, say("“{name}” cannot be shown. {reason}", name=report.name, reason=str(fault)))
             return redirect("analytics:reports")
     return redirect(f"{reverse('admin:index')}?{address.urlencode()}#customers")
 
@@ -219,7 +230,7 @@ def export(request: StaffRequest, pk: int, format: str) -> HttpResponseBase:
     try:
         return export_response(write)
     except ReportUnavailable as fault:
-        messages.error(request, f"“{report.name}” was not exported. {fault}")
+        messages.error(request, say("“{name}” was not exported. {reason}", name=report.name, reason=str(fault)))
         return redirect("analytics:reports")
 
 
@@ -232,7 +243,7 @@ def _gone(request: StaffRequest, pk: int) -> HttpResponse:
     row = Report(pk=pk)
     entry = trail.recent_changes(row).filter(action=trail.Action.DELETE).first()
     before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
-    was_seen = before.get("shared with everybody") or before.get("owner") == request.user.get_username()
+    was_seen = before.get(english("shared with everybody")) or before.get("owner") == request.user.get_username()
     texts = typed_texts(ReportForm(owner=request.user).fields, request.POST)
     return gone_page(request, row if was_seen else None, "report", texts, reverse("analytics:reports"))
 

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.models import AlertRule, RecommendationRule
 from analytics.rule_lab.outcomes import everybody
@@ -41,7 +42,9 @@ def _answer(request: HttpRequest, model: type[Rule], tried_of: Callable[[Rule], 
     """Show what was tried so far of the rule as the form says it, alone or as a page for who has no script."""
     form = _form(request, model)
     context: dict[str, object] = {
-        "title": "What would it have raised?" if model is AlertRule else "What would it have recommended?",
+        "title": gettext("What would it have raised?")
+        if model is AlertRule
+        else gettext("What would it have recommended?"),
         "address": request.path,
         "form_address": _form_address(form.instance),
         "rule_key": form.instance.pk,

@@ -29,6 +29,7 @@ from customers.editing.conflicts import VERSION
 from customers.editing.form_keys import KEY, new_key
 from customers.editing.undo import undo_token
 from customers.editing.values import rows_hash
+from customers.text import written
 from customers.text.codes import code_in_words
 
 register = template.Library()
@@ -100,7 +101,7 @@ def or_dash(value: object) -> object:
 @register.filter
 def or_dash_percent(value: int | None) -> str:
     """Return a percentage, or a dash."""
-    return "–" if value is None else f"{value}%"
+    return "–" if value is None else written.percentage(value)
 
 
 @register.filter
@@ -108,7 +109,9 @@ def signed_points(value: float | None) -> str:
     """Points with one decimal and their sign, or a dash."""
     if value is None:
         return "–"
-    return "0.0" if round(value, 1) == 0 else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    points = round(value, 1)
+    sign = "+" if points > 0 else written.MINUS if points < 0 else ""
+    return f"{sign}{written.decimals(abs(points), 1)}"
 
 
 @register.inclusion_tag("analytics/pages/night_banner.html", takes_context=True)

@@ -7,12 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.mail import message
-from analytics.mail.compose import RenderedEmail, render_email, staff_name
+from analytics.mail.compose import RenderedEmail, language_of, render_email, staff_name
 from analytics.mail.message import FAILURES, address_of
 from analytics.mail.post import SmtpSession
 from analytics.models import WebhookEndpoint
 from customers.audit import trail
 from customers.core.roles import staff_who_may
+from customers.text.say import say
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +26,15 @@ def tell_turned_off() -> int:
     endpoints = list(WebhookEndpoint.objects.given_up().filter(told_at=None)) if message.is_on() else []
     if not endpoints:
         return 0
-    people = staff_who_may("analytics.change_webhookendpoint").exclude(email="").order_by("username")
+    people = staff_who_may("analytics.change_webhookendpoint").exclude(email="").select_related("preferences")
     sent = 0
     with closing(SmtpSession()) as session:
         for endpoint in endpoints:
             told = 0
-            for person in people:
-                mail = _mail(endpoint, staff_name(person)).addressed(
-                    person.email, f"webhook-{endpoint.pk}-{person.pk}"
-                )
+            for person in people.order_by("username"):
+                with language_of(person):
+                    rendered = _mail(endpoint, staff_name(person))
+                mail = rendered.addressed(person.email, f"webhook-{endpoint.pk}-{person.pk}")
                 try:
                     session.send(mail)
                     told += 1
@@ -53,4 +54,4 @@ def _mail(endpoint: WebhookEndpoint, greeting: str) -> RenderedEmail:
         "because": endpoint.off_because,
         "address": address_of(reverse("admin:analytics_webhookendpoint_change", args=[endpoint.pk])),
     }
-    return render_email("webhook_off", f"Webhook “{endpoint.name}” was turned off", context)
+    return render_email("webhook_off", say("Webhook “{name}” was turned off", name=endpoint.name), context)

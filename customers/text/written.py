@@ -4,6 +4,7 @@ Their patterns are in ``rsolv_cs.formats``, which templates follow by ``|date`` 
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 
 from django.utils import timezone
 from django.utils.formats import date_format, get_format, number_format
@@ -42,7 +43,7 @@ def clock(when: datetime) -> str:
     return date_format(timezone.localtime(when), "TIME_FORMAT")
 
 
-def number(count: float) -> str:
+def number(count: float | Decimal) -> str:
     """Return ``1,200``."""
     # Most have no separator in any language; the general way takes 20 times as long.
     return str(count) if type(count) is int and abs(count) < 1000 else number_format(count, force_grouping=True)

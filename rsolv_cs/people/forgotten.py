@@ -11,10 +11,12 @@ from django.core.mail import EmailMessage
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import get_language, gettext, override
 
 from analytics.mail.compose import render_email
 from analytics.mail.message import FAILURES
 from analytics.mail.post import SmtpSession
+from analytics.models import Preferences
 from analytics.outreach.draft import sender_name
 from customers.audit import trail
 from customers.audit.signals import record_failed_login
@@ -76,7 +78,9 @@ def _mails(user: User, site: str) -> list[EmailMessage]:
         "link": f"{site}{LINKS.path_for(user)}",
         "hours": settings.PASSWORD_LINK_HOURS,
     }
-    rendered = render_email("forgotten", "Reset your password for RSOLV Customer Success", context)
+    # Who asks has a browser whose language is known; where the account has none of its own, that one is likely right.
+    with override(Preferences.of(user).chosen_language or get_language()):
+        rendered = render_email("forgotten", gettext("Reset your password for RSOLV Customer Success"), context)
     try:
         return [rendered.addressed(user.email, f"password-{user.pk}-{timezone.now().timestamp():.6f}")]
     except ValueError:

@@ -8,9 +8,10 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.mail import message, outbox
-from analytics.mail.compose import render_email
+from analytics.mail.compose import language_of, render_email
 from analytics.mail.post import SmtpSession
 from analytics.models import Invitation
 from analytics.outreach.draft import sender_name
@@ -69,9 +70,9 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
         return MailOutcome(why.reason, link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
     context["provider"] = provider
-    mail = render_email(
-        "invitation", "Your invitation to RSOLV Customer Success", {**context, "days": settings.INVITATION_DAYS}
-    )
+    with language_of(user):
+        subject = gettext("Your invitation to RSOLV Customer Success")
+        mail = render_email("invitation", subject, {**context, "days": settings.INVITATION_DAYS})
     session = SmtpSession()
     outcome = outbox.deliver(
         invitation,

@@ -43,6 +43,9 @@ SCRIPT_TEXTS = (
     _("Still searching…"),
     _("The search failed. Try again."),
     _("You are logged out. Log in again to search."),
+    # policy_lab.js
+    _("The back-test has stopped. Reload the page to continue it."),
+    _("The preview could not be loaded. Reload the page to try again."),
     # rule_lab.js
     _("The next dates could not be loaded. Try again, or reload the page."),
     # refresh.js

@@ -1,32 +1,31 @@
 """The customers behind a number of a month end: who was At risk by which policies, and who went quiet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
+from django.utils.translation import gettext_lazy as _
 
 from analytics.policy_lab.back_test.trials import MonthCases
 from customers.models import Customer
+from customers.text.say import Words
 
 ROWS_PER_PAGE = 50
 
 
-@dataclass(frozen=True)
-class CaseGroup:
-    """Some of the customers of a month end: its name in words, and who is in it by At risk and went quiet."""
-
-    label: str
-    is_in: Callable[[bool, bool], bool]
-
-
-GROUPS = {
-    "flagged": CaseGroup("At risk", lambda at_risk, _quiet: at_risk),
-    "hits": CaseGroup("At risk, went quiet", lambda at_risk, quiet: at_risk and quiet),
-    "missed": CaseGroup("Went quiet, not At risk", lambda at_risk, quiet: quiet and not at_risk),
+GROUPS: Mapping[str, Callable[[bool, bool], bool]] = {
+    "flagged": lambda at_risk, _quiet: at_risk,
+    "hits": lambda at_risk, quiet: at_risk and quiet,
+    "missed": lambda at_risk, quiet: quiet and not at_risk,
 }
-SIDES = {"after": "by the draft", "before": "by the policies in force"}
-KINDS = {
-    f"{side}-{name}": f"{group.label}, {words}" for side, words in SIDES.items() for name, group in GROUPS.items()
+"""Some of the customers of a month end: who is in it by At risk and went quiet."""
+KINDS: Mapping[str, Words] = {
+    "after-flagged": _("At risk, by the draft"),
+    "after-hits": _("At risk, went quiet, by the draft"),
+    "after-missed": _("Went quiet, not At risk, by the draft"),
+    "before-flagged": _("At risk, by the policies in force"),
+    "before-hits": _("At risk, went quiet, by the policies in force"),
+    "before-missed": _("Went quiet, not At risk, by the policies in force"),
 }
 """The groups of both sides, as an address names them, in words."""
 
@@ -46,7 +45,7 @@ class BackTestedCustomer:
 class GroupPage:
     """A page of the customers of one of the ``KINDS``."""
 
-    label: str
+    label: Words
     page: Page[int]
     rows: list[BackTestedCustomer]
 
@@ -55,7 +54,7 @@ def list_group(cases: MonthCases, kind: str, page: str) -> GroupPage:
     """Return a page of a group, the lowest scores of its side first; one query for the names."""
     name_of_side, _dash, name = kind.partition("-")
     side = cases.after if name_of_side == "after" else cases.before
-    is_in = GROUPS[name].is_in
+    is_in = GROUPS[name]
     both = enumerate(zip(side.at_risk, cases.went_quiet, strict=True))
     places = sorted((place for place, said in both if is_in(*said)), key=side.scores.__getitem__)
     shown = Paginator(places, ROWS_PER_PAGE).get_page(page)

@@ -6,13 +6,19 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from django.utils.functional import lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from analytics.forecast.bands import VERDICTS
 from analytics.models import FEWEST_OUTCOMES, HORIZON, PolicyTrial
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.policy_lab.back_test.trials import PolicyBackTest
 from analytics.rounding import percent
-from analytics.wording import DASH, MINUS, counted, in_a_row
+from analytics.wording import DASH, MINUS, in_a_row
+from customers.text import written
+from customers.text.say import Words, say, say_later, say_n
 
 if TYPE_CHECKING:
     from analytics.policy_lab.back_test.figures import Compared, Outcomes
@@ -22,11 +28,11 @@ if TYPE_CHECKING:
 class FigureWords:
     """A figure: its name, what it means, how it is written, and what the draft does that is better or worse by it."""
 
-    label: str
-    definition: str
+    label: Words
+    definition: Words
     form: str
-    better: str = ""
-    worse: str = ""
+    better: Words = ""
+    worse: Words = ""
 
     def written(self, value: float, *, signed: bool = False) -> str:
         """Write a value; a percentage without its sign where it is a difference. A dash where there is none."""
@@ -36,52 +42,67 @@ class FigureWords:
         # What binary fractions have behind the ninth place is none of the value's.
         number = round(Decimal(value * factor), 9).quantize(Decimal(places), ROUND_HALF_UP)
         sign = "+" if signed and number > 0 else MINUS if number < 0 else ""
-        return f"{sign}{abs(number):,}" + ("%" if self.form == "%" and not signed else "")
+        if self.form == "%" and not signed:
+            return f"{sign}{written.percentage(int(abs(number)))}"
+        return f"{sign}{written.number(abs(number))}"
 
 
 _FORMS = {"%": (100, "1"), "days": (1, "1"), "count": (1, "0.1"), "order": (1, "0.01")}
 """By what a value is multiplied, and to what it is rounded, half up."""
+_TENTH = lazy(lambda: written.percentage(10), str)()
 FIGURES = {
     "precision": FigureWords(
-        "At risk: went quiet",
-        f"Of those who were At risk at a month end, how many had no active day in the {HORIZON} days after. Inactive "
-        "customers are not counted as At risk.",
+        _("At risk: went quiet"),
+        say_later(
+            "Of those who were At risk at a month end, how many had no active day in the {horizon} days after. "
+            "Inactive customers are not counted as At risk.",
+            horizon=HORIZON,
+        ),
         "%",
-        "At risk is right more often",
-        "At risk is right less often",
+        _("At risk is right more often"),
+        _("At risk is right less often"),
     ),
     "recall": FigureWords(
-        "Went quiet: was At risk",
-        "Of those who went quiet, how many were At risk before. Putting more customers At risk finds more, so this "
-        "has no verdict.",
+        _("Went quiet: was At risk"),
+        _(
+            "Of those who went quiet, how many were At risk before. Putting more customers At risk finds more, so "
+            "this has no verdict."
+        ),
         "%",
     ),
     "lowest_precision": FigureWords(
-        "Lowest 10%: went quiet",
-        "Of the tenth with the lowest scores of each month end, how many went quiet.",
+        say_later("Lowest {share}: went quiet", share=_TENTH),
+        _("Of the tenth with the lowest scores of each month end, how many went quiet."),
         "%",
-        "the lowest scores are right more often",
-        "the lowest scores are right less often",
+        _("the lowest scores are right more often"),
+        _("the lowest scores are right less often"),
     ),
     "lowest_recall": FigureWords(
-        "Went quiet: was in the lowest 10%",
-        "Of those who went quiet, how many were in the tenth with the lowest scores.",
+        say_later("Went quiet: was in the lowest {share}", share=_TENTH),
+        _("Of those who went quiet, how many were in the tenth with the lowest scores."),
         "%",
     ),
     "lead": FigureWords(
-        f"Days before the {HORIZON}th quiet day",
-        f"How long before the {HORIZON}th quiet day the median of those who were At risk and went quiet was At risk: "
-        "from the first of an unbroken row of such month ends.",
+        say_later("Days before the {horizon}th quiet day", horizon=HORIZON),
+        say_later(
+            "How long before the {horizon}th quiet day the median of those who were At risk and went quiet was At "
+            "risk: from the first of an unbroken row of such month ends.",
+            horizon=HORIZON,
+        ),
         "days",
     ),
-    "flagged": FigureWords("At risk at a month end", "How many customers, on average, are At risk then.", "count"),
+    "flagged": FigureWords(
+        _("At risk at a month end"), _("How many customers, on average, are At risk then."), "count"
+    ),
     "auc": FigureWords(
-        "Order (AUC)",
-        "How often, of two customers, the one who went quiet had the lower score. 0.50 is a tossed coin, 1.00 is "
-        "always.",
+        _("Order (AUC)"),
+        _(
+            "How often, of two customers, the one who went quiet had the lower score. 0.50 is a tossed coin, 1.00 is "
+            "always."
+        ),
         "order",
-        "the scores put customers in a better order",
-        "the scores put customers in a worse order",
+        _("the scores put customers in a better order"),
+        _("the scores put customers in a worse order"),
     ),
 }
 
@@ -110,13 +131,13 @@ class MonthRow:
 class ComparedRow:
     """A figure of both sides in words; ``verdict`` is '' where none is given."""
 
-    label: str
-    definition: str
+    label: Words
+    definition: Words
     before: str
     after: str
     difference: str
     interval: str
-    verdict: str
+    verdict: Words
     tone: str
 
 
@@ -195,10 +216,11 @@ def _result(months: Sequence[MonthRow], outcomes: "Outcomes", figures: "Mapping[
 
 def _compared_row(words: FigureWords, figure: "Compared", enough: bool) -> ComparedRow:
     difference = figure.difference
-    interval = verdict = tone = ""
+    interval, tone = "", ""
+    verdict: Words = ""
     if enough and difference.is_known:
         low, high = (words.written(end, signed=True) for end in (difference.low, difference.high))
-        interval = f"{low} to {high}"
+        interval = say("{low} to {high}", low=low, high=high)
         verdict, tone = VERDICTS[difference.verdict] if words.better else ("", "")
     return ComparedRow(
         words.label,
@@ -218,12 +240,25 @@ def _summary(months: Sequence[MonthRow]) -> str:
     after = _total([month.after for month in months])
     quiet = sum(month.quiet for month in months)
     shares = [percent(side.hits, quiet) for side in (after, before)]
-    found, now = (f" ({share}%)" if share is not None else "" for share in shares)
-    return (
-        f"At {counted(len(months), 'month end')} the draft would have put customers At risk {after.flagged:,} times, "
-        f"instead of {before.flagged:,}. Of the {quiet:,} times that a customer then went quiet it would have found "
-        f"{after.hits:,}{found}, instead of {before.hits:,}{now}."
+    flagged = say_n(
+        "At {number} month end the draft would have put customers At risk {after} times, instead of {before}.",
+        "At {number} month ends the draft would have put customers At risk {after} times, instead of {before}.",
+        len(months),
+        after=after.flagged,
+        before=before.flagged,
     )
+    hits = [written.number(side.hits) for side in (after, before)]
+    found, now = (
+        number if share is None else f"{number} ({written.percentage(share)})"
+        for number, share in zip(hits, shares, strict=True)
+    )
+    told = say(
+        "Of the {quiet} times that a customer then went quiet it would have found {after}, instead of {before}.",
+        quiet=quiet,
+        after=found,
+        before=now,
+    )
+    return f"{flagged} {told}"
 
 
 def _total(sides: Sequence[SideCounts | None]) -> SideCounts:
@@ -238,14 +273,19 @@ def _verdict(figures: "Mapping[str, Compared]") -> tuple[str, str]:
     better = in_a_row([FIGURES[name].better for name, one in told.items() if one > 0 and FIGURES[name].better])
     worse = in_a_row([FIGURES[name].worse for name, one in told.items() if one < 0 and FIGURES[name].worse])
     if better and worse:
-        return f"Better and worse: {better}, but {worse}.", "needs_attention"
-    if better or worse:
-        return f"{'Better' if better else 'Worse'}: {better or worse}.", "healthy" if better else "at_risk"
-    return "No difference shown: it may all be chance.", "inactive"
+        return say("Better and worse: {better}, but {worse}.", better=better, worse=worse), "needs_attention"
+    if better:
+        return say("Better: {better}.", better=better), "healthy"
+    if worse:
+        return say("Worse: {worse}.", worse=worse), "at_risk"
+    return gettext("No difference shown: it may all be chance."), "inactive"
 
 
 def _lacking(outcomes: "Outcomes") -> str:
-    return (
-        f"Too few outcomes for a verdict: {outcomes.went_quiet:,} of {FEWEST_OUTCOMES} customers who went quiet, and "
-        f"{outcomes.stayed:,} of {FEWEST_OUTCOMES} who did not."
+    return say(
+        "Too few outcomes for a verdict: {quiet} of {fewest} customers who went quiet, and {stayed} of {fewest} who "
+        "did not.",
+        quiet=outcomes.went_quiet,
+        stayed=outcomes.stayed,
+        fewest=FEWEST_OUTCOMES,
     )

@@ -5,10 +5,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.models import FEWEST_OUTCOMES, HORIZON, MAXIMA, ScoringPolicy
 from analytics.policy_lab.back_test.trials import WHOLE, MonthCases, PolicyBackTest
 from analytics.rounding import half_up
+from customers.text.say import english, say
 
 FEWEST_MONTHS = 3
 """One month end is judged for each two that are learnt from."""
@@ -25,11 +27,11 @@ def suggest(asked: PolicyBackTest, by: str) -> ScoringPolicy:
     """
     months = asked.cases()
     if len(months) < len(asked.days):
-        raise NothingToSuggest("Back-test the draft first: weights are learnt from what that finds.")
+        raise NothingToSuggest(gettext("Back-test the draft first: weights are learnt from what that finds."))
     learnt = learnt_from(list(months))
     points = whole_points(_weights({day: months[day] for day in learnt}))
     if points == asked.draft.maxima:
-        raise NothingToSuggest("The draft has the weights already that would be suggested.")
+        raise NothingToSuggest(gettext("The draft has the weights already that would be suggested."))
     draft = ScoringPolicy(
         name=_free_name(asked.draft.name),
         state=ScoringPolicy.State.DRAFT,
@@ -54,7 +56,13 @@ def learnt_from(days: list[date]) -> list[date]:
     first_judged = days[-(len(days) // 3)] if len(days) >= FEWEST_MONTHS else None
     learnt = [day for day in days if first_judged and day + timedelta(days=HORIZON) <= first_judged]
     if not learnt:
-        raise NothingToSuggest(f"It takes {FEWEST_MONTHS} month ends with known outcomes; there are {len(days)}.")
+        raise NothingToSuggest(
+            say(
+                "It takes {fewest} month ends with known outcomes; there are {number}.",
+                fewest=FEWEST_MONTHS,
+                number=len(days),
+            )
+        )
     return learnt
 
 
@@ -74,14 +82,20 @@ def _weights(months: Mapping[date, MonthCases]) -> dict[str, float]:
     rows = LearningRows(who[by_draft], when[by_draft], features[by_draft], went_quiet[by_draft])
     if rows.rarer < FEWEST_OUTCOMES:
         raise NothingToSuggest(
-            f"Too few outcomes to learn from: it takes {FEWEST_OUTCOMES} customers who went quiet, and as many who "
-            f"did not, up to {max(months):%-d %b %Y}."
+            say(
+                "Too few outcomes to learn from: it takes {fewest} customers who went quiet, and as many who did not, "
+                "up to {day}.",
+                fewest=FEWEST_OUTCOMES,
+                day=max(months),
+            )
         )
     model = fit(names, rows)
     told = zip(names, model.coefficients, model.scales, strict=True)
     weights = {name: max(0.0, -coefficient / scale) for name, coefficient, scale in told}
     if not any(weights.values()):
-        raise NothingToSuggest("No component says anything about going quiet, so there is nothing to suggest.")
+        raise NothingToSuggest(
+            gettext("No component says anything about going quiet, so there is nothing to suggest.")
+        )
     return weights
 
 
@@ -125,7 +139,7 @@ def _free_name(name: str) -> str:
     most = ScoringPolicy._meta.get_field("name").max_length or 0
     number = 1
     while True:
-        end = ", suggested weights" + (f" {number}" if number > 1 else "")
+        end = english(", suggested weights") + (f" {number}" if number > 1 else "")
         found = name[: most - len(end)] + end
         if found not in taken:
             return found

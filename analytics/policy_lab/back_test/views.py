@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.models import HORIZON, ScoringPolicy
 from analytics.pages.as_of import as_of
@@ -20,6 +21,7 @@ from analytics.policy_lab.back_test.trials import PolicyBackTest
 from analytics.policy_lab.history import note_made
 from analytics.policy_lab.views import MAY_LOOK
 from customers.core.pages import admin_page, admin_response, sent_by_form, user_of
+from customers.text.say import english, say
 
 
 class _Asked(NamedTuple):
@@ -34,9 +36,10 @@ def _asked(request: HttpRequest, pk: int) -> _Asked:
     policy = get_object_or_404(ScoringPolicy, pk=pk)
     newest = as_of(request).newest
     if not policy.is_draft:
-        return _Asked(policy, None, "This policy is published. To test other numbers, copy it as a draft.")
+        why = gettext("This policy is published. To test other numbers, copy it as a draft.")
+        return _Asked(policy, None, why)
     if newest is None:
-        return _Asked(policy, None, "Nothing is scored yet.")
+        return _Asked(policy, None, gettext("Nothing is scored yet."))
     try:
         policy.clean()
         return _Asked(policy, PolicyBackTest.of(policy, newest, user_summary(request).version.data))
@@ -59,7 +62,7 @@ def back_test(request: HttpRequest, pk: int) -> HttpResponseBase:
     if is_sent and not is_part:
         return redirect(f"{reverse('analytics:policy-back-test', args=[pk])}#back-test")
     context: dict[str, object] = {
-        "title": f"Back-test of {asked.policy}",
+        "title": say("Back-test of {policy}", policy=asked.policy.name),
         "policy": asked.policy,
         "why_not": asked.why_not,
         "horizon": HORIZON,
@@ -87,7 +90,7 @@ def month_customers(request: HttpRequest, pk: int, day: str) -> HttpResponse:
     who = request.GET.get("who", "")
     kind = who if who in KINDS else next(iter(KINDS))
     context: dict[str, object] = {
-        "title": f"Back-test of {asked.policy}",
+        "title": say("Back-test of {policy}", policy=asked.policy.name),
         "policy": asked.policy,
         "day": month,
         "kind": kind,
@@ -108,13 +111,17 @@ def suggest_weights(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("analytics:policy-back-test", pk)
     try:
         made = suggest(asked.back_test, user_of(request).get_username())
-        note_made(made, user_of(request), f"Weights suggested by the back-test of {asked.policy}.")
+        note_made(made, user_of(request), english(f"Weights suggested by the back-test of {asked.policy}."))
     except NothingToSuggest as why:
         messages.warning(request, str(why))
         return redirect("analytics:policy-back-test", pk)
     messages.success(
         request,
-        f"“{made}” is a new draft. Its weights are learnt from the month ends to {made.learnt_through:%-d %b %Y}. "
-        "Back-test it: only later ones count. Who is At risk follows from the thresholds, which are as they were.",
+        say(
+            "“{policy}” is a new draft. Its weights are learnt from the month ends to {day}. Back-test it: only later "
+            "ones count. Who is At risk follows from the thresholds, which are as they were.",
+            policy=made.name,
+            day=made.learnt_through or "",
+        ),
     )
     return redirect("analytics:policy-lab", made.pk)

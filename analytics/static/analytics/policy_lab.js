@@ -13,8 +13,8 @@
     });
 
     const told = {
-        preview: "The preview could not be loaded. Reload the page to try again.",
-        "back-test": "The back-test has stopped. Reload the page to continue it.",
+        preview: inWords("The preview could not be loaded. Reload the page to try again."),
+        "back-test": inWords("The back-test has stopped. Reload the page to continue it."),
     };
 
     function fail(part) {
