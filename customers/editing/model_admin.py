@@ -60,7 +60,7 @@ class ModelAdmin(EditAdmin):
 
     asked_by_links: tuple[str, ...] = ()
     """The lookups that our own links ask of the list, beyond its filters."""
-    called: str = ""
+    called: Words = ""
     """What the list is called, where that is not what its rows are."""
     nothing_yet: Words = ""
     """What an empty list says: where its rows come from."""
@@ -70,7 +70,7 @@ class ModelAdmin(EditAdmin):
     @property
     def list_name(self) -> str:
         """Return what the menu, the title and the way to a row call the list."""
-        return self.called or capfirst(str(self.opts.verbose_name_plural))
+        return str(self.called) or capfirst(str(self.opts.verbose_name_plural))
 
     def asks_nothing(self, request: HttpRequest) -> bool:
         """Return whether the filters of an address are those that the list sets by itself."""

@@ -38,6 +38,11 @@ def moment(when: datetime) -> str:
     return _formatted(timezone.localtime(when), "DATETIME_FORMAT")
 
 
+def to_the_second(when: datetime) -> str:
+    """Return ``28 Nov 2026, 17:34:05``, in local time."""
+    return _formatted(timezone.localtime(when), "SECONDS_FORMAT")
+
+
 def clock(when: datetime) -> str:
     """Return ``17:34``, in local time."""
     return date_format(timezone.localtime(when), "TIME_FORMAT")

@@ -10,9 +10,9 @@ READ = {"alt", "aria-label", "aria-description", "aria-roledescription", "placeh
 """The attributes that people read or hear."""
 NOT_READ = {"code", "kbd", "script", "style"}
 ICON = "material-symbols"
-OUR_NAMES = re.compile(r"RSOLV Customer Success|\b(?:RSOLV|CSV|Excel|GitHub)\b|&\w+;")
+OUR_NAMES = re.compile(r"RSOLV Customer Success|\b(?:RSOLV|CSV|Excel|GitHub|POST)\b|&\w+;")
 PATTERNS = {
-    *("DATE_FORMAT", "DATETIME_FORMAT", "TIME_FORMAT", "MONTH_DAY_FORMAT", "YEAR_MONTH_FORMAT"),
+    *("DATE_FORMAT", "DATETIME_FORMAT", "SECONDS_FORMAT", "TIME_FORMAT", "MONTH_DAY_FORMAT", "YEAR_MONTH_FORMAT"),
     *("Y-m-d", r"Y-m-d\TH:i", "c"),
 }
 """What ``|date`` may be told: the formats of the language, and what browsers and scripts read."""

@@ -19,11 +19,15 @@ COUNTS = ROOT / "tests" / "data" / "bare_texts.csv"
 APPS = ("analytics", "customers", "rsolv_cs")
 ENGLISH_ALWAYS = (
     "rsolv_cs/api/",  # programs read it
+    "analytics/webhook_events/",  # what programs are told
+    "rsolv_cs/monitoring/",  # programs read it, and operators the logs
     "rsolv_cs/environment.py",  # said before there is any language: to operators, as the settings are read
     "rsolv_cs/settings.py",
     "rsolv_cs/checks.py",
     "rsolv_cs/catalogues.py",
     "rsolv_cs/server.py",
+    "rsolv_cs/sso/checks.py",
+    "rsolv_cs/wsgi.py",
     "customers/core/sql.py",
 )
 TRANSLATED_FILES = (
@@ -85,7 +89,7 @@ SPOKEN = {
 }
 NOT_READ = {
     *("compile", "fullmatch", "match", "search", "sub", "RawSQL", "execute"),
-    *("import_module", "getattr", "filterwarnings", "TypeVar", "cast", "vary_on_headers"),
+    *("import_module", "getattr", "filterwarnings", "ParamSpec", "TypeVar", "cast", "vary_on_headers"),
 }
 """Calls whose texts are patterns, SQL or names."""
 FOR_PROGRAMMERS = {
@@ -97,6 +101,11 @@ MACHINE_KEYS = {"class", "style", "dir", "x-data", "rel", "type", "autocomplete"
 _TWO_WORDS = re.compile(r"[A-Za-z’'”)\]{}]+[,;:.!?…–]*[ \u00a0]+[“‘(\[]?[A-Za-z{}]")  # noqa: RUF001
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _CAPITAL = re.compile(r"[A-Z][a-z]{2,}[.:!?…]?")
+_NAME = re.compile(
+    r"Android|Chrome|Customer Success|Edge|Firefox|HubSpot|Linux|Mac OS X|Opera|RSOLV Customer Success|Safari"
+    r"|Salesforce|Windows"
+)
+_OF_HTTP = re.compile(r"\w+/[\w.+-]+; charset=[\w-]+|no-store, private|Accept|Lax|Strict")
 _ANNOTATION = re.compile(r"\w+\[.*\]")
 _TAG = re.compile(r"</?[a-z]+[ >]")
 _SQL = re.compile(
@@ -131,7 +140,9 @@ def _spec(node: ast.expr) -> str:
 
 
 def _is_text(text: str) -> bool:
-    if _SQL.search(text) or _ANNOTATION.fullmatch(text) or text.startswith("<!--") or not _WORD.search(text):
+    if _SQL.search(text) or text.startswith("<!--") or not _WORD.search(text):
+        return False
+    if any(known.fullmatch(text) for known in (_ANNOTATION, _NAME, _OF_HTTP)):
         return False
     if _TAG.search(text):
         return any(bare_in_html(text))
