@@ -3,6 +3,7 @@
 from typing import Never
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.exceptions import NotFound
 from rest_framework.views import APIView
@@ -31,4 +32,4 @@ class NoSuchAddress(APIView):
 @admin_page()
 def docs(request: StaffRequest) -> HttpResponse:
     """Show the schema as a page on which requests can be tried."""
-    return admin_response(request, "api/docs.html", {"title": "API reference"})
+    return admin_response(request, "api/docs.html", {"title": gettext("API reference")})

@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext
 from django_otp import login, verify_token
 from django_otp.middleware import is_verified
 from django_otp.models import Device
@@ -31,7 +32,8 @@ from customers.audit import trail
 from customers.core.pages import StaffRequest
 from customers.core.roles import Role
 from customers.core.sql import table_of
-from rsolv_cs.web.problem import is_of_api, problem
+from customers.text.say import english, say_n
+from rsolv_cs.web.problem import is_for_people, problem
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(minutes=15)
@@ -40,7 +42,9 @@ _CODE_LENGTH = 10
 _APP_CODE = re.compile(r"[0-9]{6}")
 AT_PROVIDER = "factor_at_provider"
 """In the session: the second factor was given to the provider that logged somebody in."""
-NOT_FINISHED = "This login is not finished: open any page here and give your two-factor code. A token needs none."
+NOT_FINISHED = english(
+    "This login is not finished: open any page here and give your two-factor code. A token needs none."
+)
 
 # --- What a user has --------------------------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ def begin(user: User) -> None:
     """Make a secret that counts only once a code of it was given."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user, confirmed=False).delete()
-        TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
+        TOTPDevice.objects.create(user=user, name=english("Authenticator app"), confirmed=False)
 
 
 def pending_device(user: User) -> TOTPDevice | None:
@@ -155,7 +159,7 @@ def new_recovery_codes(user: User) -> list[str]:
     """Ten new codes in the place of whatever is left; the database has only their keyed hashes."""
     codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH)) for _ in range(RECOVERY_CODES)]
     with transaction.atomic():
-        device, _created = StaticDevice.objects.get_or_create(user=user, defaults={"name": "Recovery codes"})
+        device, _created = StaticDevice.objects.get_or_create(user=user, defaults={"name": english("Recovery codes")})
         device.token_set.all().delete()
         for code in codes:
             device.token_set.create(token=_hashed(code))
@@ -185,7 +189,7 @@ def verify_code(request: StaffRequest, code: str) -> str:
     model = TOTPDevice if is_of_app else StaticDevice
     device = model.objects.filter(user=request.user, confirmed=True).first()
     if device is None:
-        return "This code is wrong, or it was used before."
+        return gettext("This code is wrong, or it was used before.")
     if _is_right(device, text if is_of_app else _hashed(text)):
         _log_in(request, device)
         return ""
@@ -207,9 +211,18 @@ def wrong(device: Device) -> str:
     until = (why or {}).get("locked_until")
     seconds = max(1, round((until - timezone.now()).total_seconds())) if until else 0
     if not seconds:
-        return "This code is wrong, or it was used before."
-    left = f"{seconds} second{'s' if seconds > 1 else ''}" if seconds < 120 else f"{seconds // 60} minutes"
-    return f"This code is wrong, or it was used before. The next one is taken in {left}."
+        return gettext("This code is wrong, or it was used before.")
+    if seconds >= 120:
+        return say_n(
+            "This code is wrong, or it was used before. The next one is taken in {number} minute.",
+            "This code is wrong, or it was used before. The next one is taken in {number} minutes.",
+            seconds // 60,
+        )
+    return say_n(
+        "This code is wrong, or it was used before. The next one is taken in {number} second.",
+        "This code is wrong, or it was used before. The next one is taken in {number} seconds.",
+        seconds,
+    )
 
 
 def _log_in(request: HttpRequest, device: Device) -> None:
@@ -238,7 +251,7 @@ class BehindSecondFactor(MiddlewareMixin):
         page = needed(request)
         if page is None or request.path in {reverse(page), reverse("admin:logout")}:
             return None
-        if is_of_api(request) and request.path not in {reverse("api:start"), reverse("api:docs")}:
+        if not is_for_people(request):
             return problem(HTTPStatus.FORBIDDEN, NOT_FINISHED)
         # What was sent by a form is not sent again after a redirect.
         return redirect_to_login(request.get_full_path(), page) if request.method == "GET" else redirect(page)

@@ -10,7 +10,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from analytics.models import Preferences
 from customers.text.say import SOURCE
-from rsolv_cs.web.problem import is_of_api
+from rsolv_cs.web.problem import is_for_people
 
 
 class AskedLanguage:
@@ -21,7 +21,7 @@ class AskedLanguage:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request."""
-        if is_of_api(request):
+        if not is_for_people(request):
             with override(SOURCE):
                 return self.get_response(request)
         with override(asked_language(request)):
@@ -39,7 +39,7 @@ class ChosenLanguage:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request."""
-        if (chosen := Preferences.of(request.user).chosen_language) and not is_of_api(request):
+        if (chosen := Preferences.of(request.user).chosen_language) and is_for_people(request):
             activate(chosen)
         return self.get_response(request)
 

@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext_lazy
 
@@ -19,6 +20,11 @@ OF_OURS = gettext_lazy("The server could not finish this because of a fault of i
 def is_of_api(request: HttpRequest) -> bool:
     """Whether a program asks."""
     return request.path.startswith(API_PATHS) or request.path == METRICS_PATH
+
+
+def is_for_people(request: HttpRequest) -> bool:
+    """Whether a person asks: for any page, or for the one that describes the API."""
+    return not is_of_api(request) or request.path in {reverse("api:start"), reverse("api:docs")}
 
 
 def problem(status: int, what: str, **more: object) -> HttpResponse:
