@@ -10,6 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics.crm.forms import FIXED, ROWS, DestinationForm, fields_in_words
@@ -19,11 +21,13 @@ from analytics.wording import DASH
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin, count_column
 from customers.runs.times import when
+from customers.text.say import say
+from customers.text.written import number
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldsetSpec
 
-_COLOURS = {"On": "success", "Off": "default", "Every night": "success"}
+_COLOURS = {"on": "success", "off": "default", "nightly": "success"}
 _PUSH_COLOURS = {"done": "success", "unfinished": "warning", "abandoned": "default"}
 
 
@@ -31,7 +35,7 @@ _PUSH_COLOURS = {"done": "success", "unfinished": "warning", "abandoned": "defau
 class DestinationAdmin(ModelAdmin):
     """Where customers are pushed to; who may only push reads them."""
 
-    nothing_yet = "An administrator adds where customers are pushed to: HubSpot, Salesforce, or a file."
+    nothing_yet = _("An administrator adds where customers are pushed to: HubSpot, Salesforce, or a file.")
     form = DestinationForm
     list_display = ["name", "kind", "standing", "last_push", "ways"]
     list_fullwidth = True
@@ -47,7 +51,7 @@ class DestinationAdmin(ModelAdmin):
         fields: tuple[str | tuple[str, ...], ...] = ("prefix", "match_key", *ROWS)
         if obj is not None and not self.has_change_permission(request, obj):
             fields = ("prefix", "match_key", "pushed")
-        return [("Destination", {"fields": where}), ("Fields there", {"fields": fields})]
+        return [(gettext("Destination"), {"fields": where}), (gettext("Fields there"), {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """Return what stays once something was pushed, beside what is only read."""
@@ -59,19 +63,19 @@ class DestinationAdmin(ModelAdmin):
         may = super().has_delete_permission(request, obj)
         return may and not (isinstance(obj, Destination) and obj.pushes.exists())
 
-    @admin.display(description="pushed")
+    @admin.display(description=_("pushed"))
     def pushed(self, destination: Destination) -> str:
         """Return what is pushed into which field."""
         return fields_in_words(destination)
 
-    @display(description="state", label=_COLOURS)
-    def standing(self, destination: Destination) -> str:
+    @display(description=_("state"), label=_COLOURS)  # type: ignore[arg-type]  # the theme types it as str
+    def standing(self, destination: Destination) -> tuple[str, str]:
         """Return whether it is on, and pushed each night."""
         if not destination.enabled:
-            return "Off"
-        return "Every night" if destination.nightly else "On"
+            return "off", gettext("Off")
+        return ("nightly", gettext("Every night")) if destination.nightly else ("on", gettext("On"))
 
-    @admin.display(description="last push")
+    @admin.display(description=_("last push"))
     def last_push(self, destination: Destination) -> str | SafeString:
         """Return a link to the last push."""
         push = next(iter(destination.pushes.all()), None)
@@ -80,12 +84,15 @@ class DestinationAdmin(ModelAdmin):
         address = reverse("admin:analytics_push_change", args=[push.pk])
         return format_html('<a class="underline" href="{}">{}</a>', address, when(push))
 
-    @admin.display(description="preview")
+    @admin.display(description=_("preview"))
     def ways(self, destination: Destination) -> SafeString:
         """Return the way to the preview."""
         address = reverse("analytics:push-preview", args=[destination.pk])
         return format_html(
-            '<a class="underline" href="{}" aria-label="Preview of {}">Preview</a>', address, destination
+            '<a class="underline" href="{}" aria-label="{}">{}</a>',
+            address,
+            say("Preview of {destination}", destination=destination.name),
+            gettext("Preview"),
         )
 
 
@@ -93,7 +100,7 @@ class DestinationAdmin(ModelAdmin):
 class PushAdmin(ReadOnlyAdmin):
     """The ledger of pushes, and a page for each."""
 
-    nothing_yet = "Each push to a destination gets a line here."
+    nothing_yet = _("Each push to a destination gets a line here.")
     list_display = [
         "named",
         "destination",
@@ -106,25 +113,26 @@ class PushAdmin(ReadOnlyAdmin):
     list_filter = ["state", "destination"]
     list_select_related = ["destination"]
 
-    @admin.display(description="push", ordering="pk")
+    @admin.display(description=_("push"), ordering="pk")
     def named(self, push: Push) -> str:
         """Return its number, and whether it is an undo."""
-        return f"{'Undo' if push.undoes_id else 'Push'} {push.pk}"
+        key = str(push.pk)
+        return say("Undo {number}", number=key) if push.undoes_id else say("Push {number}", number=key)
 
-    @admin.display(description="started", ordering="started_at")
+    @admin.display(description=_("started"), ordering="started_at")
     def started(self, push: Push) -> str:
         """Return when it began."""
         return when(push)
 
-    @display(description="state", ordering="state", label=_PUSH_COLOURS)
+    @display(description=_("state"), ordering="state", label=_PUSH_COLOURS)  # type: ignore[arg-type]  # the theme types it as str
     def standing(self, push: Push) -> tuple[str, str]:
         """Return how it ended, as a pill."""
         return push.state, push.get_state_display()
 
-    @admin.display(description="held back")
+    @admin.display(description=_("held back"))
     def held(self, push: Push) -> str:
         """Return how many were not sent on purpose."""
-        return f"{push.held_back:,}"
+        return number(push.held_back)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
@@ -134,5 +142,5 @@ class PushAdmin(ReadOnlyAdmin):
         if request.method not in {"GET", "HEAD"} or not request.user.has_perms(MAY_SEE):
             raise PermissionDenied
         if not isinstance(push, Push):
-            raise Http404("There is no such push.")
+            raise Http404(gettext("There is no such push."))
         return admin_response(request, "analytics/crm/push.html", push_page(request, push))

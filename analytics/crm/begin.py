@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from analytics.crm.plan import Fate, PlannedRow, plan_rows
 from analytics.crm.values import settings_hash
@@ -10,6 +11,8 @@ from analytics.models import Destination, PortfolioDay, Push, PushedCustomer, Pu
 from analytics.wording import counted
 from customers.audit import trail
 from customers.core.limits import FETCH_SIZE, batches
+from customers.text.say import english, in_english
+from customers.text.written import day
 
 
 class NotPushable(Exception):
@@ -20,7 +23,7 @@ def begin_push(destination: Destination, started_by: str, *, everything: bool = 
     """Store a push of the newest scored date, with the rows that differ from what was last pushed."""
     portfolio = PortfolioDay.objects.newest()
     if portfolio is None:
-        raise NotPushable("No date is scored yet, so there is nothing to push.")
+        raise NotPushable(gettext("No date is scored yet, so there is nothing to push."))
     rows, counts = [], dict.fromkeys(Fate, 0)
     for row in plan_rows(destination, portfolio, everything=everything):
         counts[row.fate] += 1
@@ -66,14 +69,14 @@ def begin_undo(push: Push, started_by: str) -> Push:
 def why_not_undoable(push: Push) -> str:
     """Return why a push cannot be undone; '' where it can."""
     if push.undoes_id:
-        return "An undo is not undone: push again to send what is scored now."
+        return gettext("An undo is not undone: push again to send what is scored now.")
     if push.state == Push.State.UNFINISHED:
-        return "It is not finished. Resume it first."
+        return gettext("It is not finished. Resume it first.")
     if push.undone_by.exists():
-        return "It is undone already."
+        return gettext("It is undone already.")
     if not (push.new or push.changed):
-        return "It has changed nothing there."
-    return "" if push.rows.exists() else "What it has changed is no longer kept."
+        return gettext("It has changed nothing there.")
+    return "" if push.rows.exists() else gettext("What it has changed is no longer kept.")
 
 
 def _store(push: Push, rows: Iterable[PushRow], number: int) -> None:
@@ -81,9 +84,9 @@ def _store(push: Push, rows: Iterable[PushRow], number: int) -> None:
         push.save()
         for some in batches(rows):
             PushRow.objects.bulk_create(some)
-        trail.record(
-            trail.Action.ADD, push, detail=f"as of {push.as_of:%-d %b %Y}: {counted(number, 'customer')} to be sent"
-        )
+        with in_english():
+            detail = english(f"as of {day(push.as_of)}: {counted(number, 'customer')} to be sent")
+        trail.record(trail.Action.ADD, push, detail=detail)
 
 
 def _row(push: Push, row: PlannedRow) -> PushRow:

@@ -8,6 +8,7 @@ import requests
 from requests.auth import AuthBase
 
 from analytics.crm.interface import CrmUnavailable
+from customers.text.say import english
 
 LONGEST_WAIT = 60.0
 """Seconds that a CRM may ask us to wait; a longer wait ends the push, which is resumed later."""
@@ -57,9 +58,9 @@ def call_once(
     try:
         return session.request(method, address, timeout=timeout, allow_redirects=False, **sent)
     except requests.Timeout as error:
-        raise Interrupted("no answer within the time") from error
+        raise Interrupted(english("no answer within the time")) from error
     except requests.RequestException as error:
-        raise Interrupted("the connection failed") from error
+        raise Interrupted(english("the connection failed")) from error
 
 
 def until_answered(crm: str, ask: Callable[[], Answer], pauses: Sequence[float]) -> Answer:
@@ -74,11 +75,13 @@ def until_answered(crm: str, ask: Callable[[], Answer], pauses: Sequence[float])
         except AskedToWait as asked:
             waits += 1
             if asked.seconds > LONGEST_WAIT or waits > MOST_WAITS:
-                words = f"{crm} takes no more calls for now: {asked}. Resume the push later."
+                words = english(f"{crm} takes no more calls for now: {asked}. Resume the push later.")
                 raise CrmUnavailable(words) from asked
             time.sleep(asked.seconds)
         except Interrupted as interrupted:
             pause = next(left, None)
             if pause is None:
-                raise CrmUnavailable(f"{crm} does not answer: {interrupted}. Resume the push later.") from interrupted
+                raise CrmUnavailable(
+                    english(f"{crm} does not answer: {interrupted}. Resume the push later.")
+                ) from interrupted
             time.sleep(pause)

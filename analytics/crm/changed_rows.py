@@ -15,6 +15,7 @@ from analytics.models.outgoing.pushes import CSV_NAME
 from customers.core.leftovers import EXPORT, half_done
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
+from customers.text.say import english
 
 
 def file_of(push: Push) -> Path:
@@ -48,7 +49,9 @@ class ChangedRows:
                 written = left
                 self._write(written)
         except OSError as error:
-            raise CrmUnavailable(f"{settings.EXPORT_DIR} cannot be written: {error.strerror or error}.") from error
+            raise CrmUnavailable(
+                english(f"{settings.EXPORT_DIR} cannot be written: {error.strerror or error}.")
+            ) from error
         for row in written:
             yield RowResult(row.key, RowOutcome.UPDATED)
 

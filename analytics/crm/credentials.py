@@ -4,6 +4,7 @@ import os
 
 from analytics.crm.interface import CrmUnavailable
 from analytics.models import Destination
+from customers.text.say import english
 
 NEEDED = {
     Destination.Kind.CHANGED_ROWS: (),
@@ -29,5 +30,5 @@ def credential(destination: Destination, name: str, default: str | None = None) 
     variable = variable_of(destination, name)
     found = os.environ.get(variable, "").strip() or default
     if found is None:
-        raise CrmUnavailable(f"The environment has no {variable}. Set it for the server and the night.")
+        raise CrmUnavailable(english(f"The environment has no {variable}. Set it for the server and the night."))
     return found

@@ -4,13 +4,16 @@ from typing import Any
 
 from django import forms
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.crm.credentials import unset_variables
 from analytics.models import Destination, FieldMode, PushedValue
 from customers.editing.conflicts import EditConflictMixin
+from customers.text.say import say
 
-NOT_PUSHED = "Not pushed"
+NOT_PUSHED = _("Not pushed")
 MODES = [("", NOT_PUSHED), *(choice for choice in FieldMode.choices if choice[0] != FieldMode.IDENTIFIER)]
 NAME, MODE = "name_{}", "mode_{}"
 FIXED = ("kind", "variables", "prefix", "match_key")
@@ -26,10 +29,14 @@ class BaseDestinationForm(EditConflictMixin, forms.ModelForm):  # type: ignore[t
             known = self.instance.fields.get(value.value, {})
             name, mode = NAME.format(value.value), MODE.format(value.value)
             if name in self.fields:
+                self.fields[name].label = say("{value}: field there", value=value.label)
+                self.fields[mode].label = value.label
                 self.fields[name].initial = known.get("name") or f"{self.instance.prefix}{value.value}"
                 self.fields[mode].initial = known.get("mode", "")
         if "variables" in self.fields and self.instance.pk and (unset := unset_variables(self.instance)):
-            self.fields["variables"].help_text = f"Not set in the server’s environment: {', '.join(unset)}."
+            self.fields["variables"].help_text = say(
+                "Not set in the server’s environment: {variables}.", variables=", ".join(unset)
+            )
 
     def clean(self) -> dict[str, Any] | None:
         """Put the fields together, which the model then judges."""
@@ -58,10 +65,8 @@ def _as_in_salesforce(given: dict[str, Any]) -> dict[str, str]:
 
 
 def _row(value: PushedValue) -> dict[str, forms.Field]:
-    name = forms.CharField(
-        label=f"{value.label}: field there", required=False, max_length=100, widget=UnfoldAdminTextInputWidget
-    )
-    mode = forms.ChoiceField(label=value.label, choices=MODES, required=False, widget=UnfoldAdminSelectWidget)
+    name = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget)
+    mode = forms.ChoiceField(choices=MODES, required=False, widget=UnfoldAdminSelectWidget)
     return {MODE.format(value.value): mode, NAME.format(value.value): name}
 
 
@@ -74,7 +79,7 @@ ROWS = tuple((MODE.format(value.value), NAME.format(value.value)) for value in P
 
 def fields_in_words(destination: Destination) -> str:
     """Return what is pushed into which field there, a line for each, for who may only read it."""
-    rows = [("Customer id", destination.match_key, FieldMode.IDENTIFIER.label)]
+    rows = [(gettext("Customer id"), destination.match_key, FieldMode.IDENTIFIER.label)]
     rows += [
         (PushedValue(value).label, field["name"], FieldMode(field["mode"]).label)
         for value, field in destination.fields.items()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from customers.text.say import english
+
 
 @dataclass(frozen=True)
 class CrmRow:
@@ -44,7 +46,7 @@ class CrmAtWork(CrmUnavailable):
 def refuse_foreign(prefix: str, names: Iterable[str]) -> None:
     """Raise ``CrmUnavailable`` where a field is not ours; whoever makes a request or writes a file asks."""
     if foreign := sorted(name for name in names if not name.startswith(prefix)):
-        raise CrmUnavailable(f"Not sent: {', '.join(foreign)} does not begin with {prefix}.")
+        raise CrmUnavailable(english(f"Not sent: {', '.join(foreign)} does not begin with {prefix}."))
 
 
 class JobState(Protocol):

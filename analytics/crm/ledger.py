@@ -14,6 +14,8 @@ from analytics.wording import counted
 from customers.audit.export import Export
 from customers.core.limits import FETCH_SIZE
 from customers.feeds.exports import write_csv
+from customers.text.say import english
+from customers.text.written import day
 
 MAY_SEE = ("customers.view_customer", "analytics.view_push")
 ROWS_PER_PAGE = 50
@@ -55,12 +57,12 @@ def export_push(file: IO[bytes], push: Push) -> Export:
     rows = push.rows.select_related("customer", "push__destination").order_by("pk")
     write_csv(file, COLUMNS, _lines(rows))
     number = counted(rows.count(), "customer")
-    return Export(f"push_{push.pk}.csv", str(push), f"{number} as of {push.as_of:%-d %b %Y}")
+    return Export(f"push_{push.pk}.csv", str(push), f"{number} as of {day(push.as_of)}")
 
 
 def _lines(rows: QuerySet[PushRow]) -> Iterator[list[str]]:
     for row in rows.iterator(chunk_size=FETCH_SIZE):
         who = [row.customer_id, row.customer.organization, row.get_kind_display(), row.result]
         for name, value in sorted(row.after.items()):
-            sent = "(left as it is)" if value is None else value
+            sent = english("(left as it is)") if value is None else value
             yield [*who, name, row.before.get(name, ""), sent, row.words]

@@ -5,24 +5,25 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from analytics.crm.values import Fields, pushable_customers
 from analytics.models import Destination, PortfolioDay, Push, PushedCustomer, PushRow
 from customers.core.limits import FETCH_SIZE
+from customers.text.choices import SpokenChoices
 
 Pushed = Mapping[str, str | None]
 """Texts by the names of the fields there. None: the field is left as it is."""
 
 
-class Fate(models.TextChoices):
+class Fate(SpokenChoices):
     """What a push would do with a customer; one that was refused last time is tried again."""
 
-    NEW = "new", "New"
-    CHANGED = "changed", "Changed"
-    UNCHANGED = "unchanged", "Unchanged"
-    REFUSED = "refused", "Refused last time"
-    HELD_BACK = "held_back", "Held back"
+    NEW = "new", _("New")
+    CHANGED = "changed", _("Changed")
+    UNCHANGED = "unchanged", _("Unchanged")
+    REFUSED = "refused", _("Refused last time")
+    HELD_BACK = "held_back", _("Held back")
 
 
 class _Known(NamedTuple):

@@ -11,6 +11,7 @@ from analytics.crm.plan import Fate, PlannedRow, plan_rows
 from analytics.models import Destination, FieldChange, PortfolioDay
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
+from analytics.wording import counted
 
 ROWS_PER_PAGE = 50
 
@@ -44,6 +45,11 @@ class PushPreview:
     def total(self) -> int:
         """Return how many customers there are, the erased among them."""
         return sum(self.counts.values()) + self.erased
+
+    @property
+    def total_in_words(self) -> str:
+        """Return the total with its noun."""
+        return counted(self.total, "customer")
 
     @property
     def to_send(self) -> int:

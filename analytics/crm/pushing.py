@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.crm.begin import NotPushable, begin_push, begin_undo
 from analytics.crm.connect import connect
@@ -16,6 +17,7 @@ from analytics.models import Destination, Push, PushedCustomer, PushRow
 from customers.audit import trail
 from customers.core.limits import batches
 from customers.jobs.lock import JobLock, job_lock
+from customers.text.say import english, in_english, say
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,9 @@ def push_to(
     with _lock(destination):
         destination.refresh_from_db()
         if not destination.enabled:
-            raise NotPushable(f"{destination} is off. An administrator can switch it on.")
+            raise NotPushable(
+                say("{destination} is off. An administrator can switch it on.", destination=destination.name)
+            )
         deadline = _Deadline(seconds)
         left = destination.pushes.filter(state=Push.State.UNFINISHED).first()
         if left and _carry_on(left, deadline).state == Push.State.UNFINISHED:
@@ -47,7 +51,7 @@ def undo_push(push: Push, started_by: str, *, seconds: float | None = None) -> P
     with _lock(push.destination):
         push.refresh_from_db()
         if push.destination.pushes.filter(state=Push.State.UNFINISHED).exists():
-            raise NotPushable("Another push to this destination is not finished. Resume it first.")
+            raise NotPushable(gettext("Another push to this destination is not finished. Resume it first."))
         return _carry_on(begin_undo(push, started_by), _Deadline(seconds))
 
 
@@ -77,8 +81,14 @@ class _Deadline:
 
 def _carry_on(push: Push, deadline: _Deadline) -> Push:
     """Send what has no result yet, and note why it stopped where some is left."""
-    if push.settings != settings_hash(push.destination):
-        return _abandon(push)
+    with in_english():  # What it says is stored.
+        if push.settings != settings_hash(push.destination):
+            return _abandon(push)
+        return _end(push, _send(push, deadline))
+
+
+def _send(push: Push, deadline: _Deadline) -> str:
+    """Send what is left, and return why it stopped; '' where all is done."""
     reason = ""
     try:
         if _open(push):
@@ -90,14 +100,14 @@ def _carry_on(push: Push, deadline: _Deadline) -> Push:
                 if not _open(push) or deadline.is_over():
                     break
             else:
-                reason = "The CRM did not say what became of some customers. Resume the push later."
+                reason = english("The CRM did not say what became of some customers. Resume the push later.")
     except CrmAtWork as at_work:
         # A page that waited as long as it does asks again.
         reason = "" if deadline.is_over() else str(at_work)
     except CrmUnavailable as unavailable:
         reason = str(unavailable)
         logger.warning("%s stopped: %s", push, reason)
-    return _end(push, reason)
+    return reason
 
 
 def _open(push: Push) -> bool:
@@ -125,7 +135,7 @@ def _abandon(push: Push) -> Push:
         for some in batches(list(on_the_way)):
             PushedCustomer.objects.filter(destination=push.destination, customer__in=some).update(content_hash="")
         push.state, push.finished_at = Push.State.ABANDONED, timezone.now()
-        push.reason = "The destination was changed before it was finished; the next push sends what was left."
+        push.reason = english("The destination was changed before it was finished; the next push sends what was left.")
         push.save()
         trail.record(trail.Action.CHANGE, push, detail=f"{push.in_words}\n{push.reason}")
     return push

@@ -10,6 +10,7 @@ from analytics.crm.values import Fields
 from analytics.models import Push, PushedCustomer, PushRow
 from customers.core.limits import BATCH_SIZE, batches
 from customers.models import Customer
+from customers.text.say import english
 
 State = PushRow.State
 _STATES = {
@@ -18,7 +19,7 @@ _STATES = {
     RowOutcome.REFUSED: State.REFUSED,
 }
 MOST_WORDS = 1_000
-PERHAPS_SENT = "It was on its way before it was held back, and has perhaps arrived."
+PERHAPS_SENT = english("It was on its way before it was held back, and has perhaps arrived.")
 
 
 class JobOf:

@@ -8,6 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.crm.begin import NotPushable, why_not_undoable
 from analytics.crm.changed_rows import file_of
@@ -23,11 +24,11 @@ from customers.jobs.pages import failures_told
 from customers.models import Customer
 from customers.owners.sync import set_do_not_sync
 from customers.owners.views import MAY_ASSIGN
-from customers.text.say import say
+from customers.text.say import english, in_english, say
+from customers.text.written import day
 
 MAY_PREVIEW = ("customers.view_customer", "analytics.view_destination")
 MAY_PUSH = "analytics.push_destination"
-BUSY = "Another push to this destination is going on; see it among the pushes."
 SECONDS = 20.0
 """A page sends for so long; what is left then, the push's page sends as long as it is open."""
 
@@ -38,7 +39,7 @@ def show_preview(request: HttpRequest, pk: int) -> HttpResponse:
     destination = get_object_or_404(Destination, pk=pk)
     portfolio = PortfolioDay.objects.newest()
     context: dict[str, object] = {
-        "title": f"Preview: {destination}",
+        "title": say("Preview: {destination}", destination=destination.name),
         "destination": destination,
         "portfolio": portfolio,
         "unset": unset_variables(destination),
@@ -94,7 +95,8 @@ def undo_now(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _done(request: HttpRequest, act: Callable[[], Push], otherwise: str) -> HttpResponse:
     """Act, and lead to the page of the push that came of it; where there is none, say why."""
-    with failures_told(request, NotPushable, busy=BUSY):
+    busy = gettext("Another push to this destination is going on; see it among the pushes.")
+    with failures_told(request, NotPushable, busy=busy):
         push = act()
         if push.state == Push.State.DONE:
             messages.success(request, f"{push}: {push.in_words}.")
@@ -110,8 +112,13 @@ def change_sync(request: StaffRequest, pk: str) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=pk)
     held = request.POST.get("sync") == "no"
     if set_do_not_sync(customer, held, request.user):
-        said = "is not pushed to any CRM any more" if held else "is pushed to the CRM again, from the next push on"
-        messages.success(request, f"{customer.organization} {said}.")
+        who = customer.organization
+        messages.success(
+            request,
+            say("{customer} is not pushed to any CRM any more.", customer=who)
+            if held
+            else say("{customer} is pushed to the CRM again, from the next push on.", customer=who),
+        )
     return redirect(next_page(request, reverse("analytics:customer", args=[pk])))
 
 
@@ -132,6 +139,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     push = get_object_or_404(Push, pk=pk)
     path = file_of(push)
     if not push.is_of_file or not path.is_file():
-        raise Http404("That file is not there.")
-    Export(path.name, str(push), f"file of changed rows as of {push.as_of:%-d %b %Y}").record()
+        raise Http404(gettext("That file is not there."))
+    with in_english():
+        Export(path.name, str(push), english(f"file of changed rows as of {day(push.as_of)}")).record()
     return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)

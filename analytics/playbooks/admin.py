@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Playbook, PlaybookRun, PlaybookStep
 from analytics.playbooks.forms import PlaybookForm, PlaybookStepForm
@@ -40,7 +41,7 @@ class OnOurPagesAdmin(ModelAdmin):
 class PlaybookAdmin(OnOurPagesAdmin):
     """When a playbook starts and ends, and for whom."""
 
-    nothing_yet = "Playbooks are made on the page Playbooks."
+    nothing_yet = _("Playbooks are made on the page Playbooks.")
     form = PlaybookForm
     fields = ("name", "start", "step", "stage", "query", "end", "cooldown")
 
@@ -61,7 +62,7 @@ class PlaybookAdmin(OnOurPagesAdmin):
 class PlaybookStepAdmin(OnOurPagesAdmin):
     """What is done on a day of a playbook."""
 
-    nothing_yet = "Steps are added on the page of a playbook."
+    nothing_yet = _("Steps are added on the page of a playbook.")
     form = PlaybookStepForm
     fields = ("playbook", "day", "does", "kind", "title", "template", "automatic")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Deferral, Message, PlaybookRun, PlaybookStepRun
 from analytics.outreach import sending
@@ -15,9 +16,10 @@ from customers.audit.trail import update_rows
 from customers.clock import program_today
 from customers.core.people import name_of_login
 from customers.models import Customer
+from customers.text.say import say
 
 State = PlaybookStepRun.State
-GONE = "This email no longer waits: somebody has sent or skipped it, or its playbook is over."
+GONE = _("This email no longer waits: somebody has sent or skipped it, or its playbook is over.")
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def deferred(customer: Customer) -> list[str]:
     aside = Deferral.objects.standing().filter(customer=customer).first()
     if aside is None or (aside.until and aside.until <= program_today()):
         return []
-    what = f"Snoozed until {aside.until:%-d %b %Y}" if aside.until else f"Dismissed: {aside.get_reason_display()}"
-    return [f"{what}, by {name_of_login(aside.created_by)}."]
+    by = name_of_login(aside.created_by)
+    if aside.until:
+        return [say("Snoozed until {day}, by {name}.", day=aside.until, name=by)]
+    return [say("Dismissed: {reason}, by {name}.", reason=aside.get_reason_display(), name=by)]
 
 
 def approve(email: PlaybookStepRun, draft: EmailDraft, key: str, *, confirmed: bool) -> Message | None:

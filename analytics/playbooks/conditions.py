@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import OuterRef, Q
+from django.utils.translation import gettext
 
 from analytics.forecast.bands import LIKELY, percent_of
 from analytics.models import (
@@ -17,11 +18,12 @@ from analytics.models import (
     SnapshotQuerySet,
 )
 from analytics.tasks.conditions import CONDITIONS
-from analytics.wording import counted
 from customers.models import Customer, Step
+from customers.text.say import english, say, say_n
+from customers.text.written import percentage
 
 Start, End = Playbook.Start, Playbook.End
-ENDED_CONTRACT = "The account is paused or has ended"
+ENDED_CONTRACT = english("The account is paused or has ended")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def _like(condition: Condition) -> StartSpec:
 
 
 def _quiet_reason(snapshot: Snapshot, playbook: Playbook) -> str:
-    return f"Likely to go quiet: {percent_of(snapshot.forecast_quiet or 0)}%"
+    percent = percentage(percent_of(snapshot.forecast_quiet or 0))
+    return say("Likely to go quiet: {percent}", percent=percent)
 
 
 STARTS = {
@@ -49,18 +52,18 @@ STARTS = {
     Start.LIKELY_QUIET: StartSpec(lambda playbook, day: Q(forecast_quiet__gte=LIKELY.start), _quiet_reason),
     Start.STAGE: StartSpec(
         lambda playbook, day: Q(stage=playbook.stage),
-        lambda snapshot, playbook: f"Stage: {snapshot.get_stage_display()}",
+        lambda snapshot, playbook: say("Stage: {stage}", stage=snapshot.get_stage_display()),
     ),
     Start.STEP: StartSpec(
         lambda playbook, day: Q(**{Step(playbook.step).value: True}),
-        lambda snapshot, playbook: f"Reached the step {playbook.get_step_display()}",
+        lambda snapshot, playbook: say("Reached the step {step}", step=playbook.get_step_display()),
     ),
     Start.ONBOARDED: StartSpec(
-        lambda playbook, day: Q(onboarded=True), lambda snapshot, playbook: "Onboarding completed"
+        lambda playbook, day: Q(onboarded=True), lambda snapshot, playbook: gettext("Onboarding completed")
     ),
     Start.FIRST_MERGED: StartSpec(
         lambda playbook, day: Q(prs_merged__gt=0),
-        lambda snapshot, playbook: f"{counted(snapshot.prs_merged, 'PR')} merged",
+        lambda snapshot, playbook: say_n("{number} PR merged", "{number} PRs merged", snapshot.prs_merged),
     ),
 }
 """Of each start; a new one needs its entry here and, if it ends with itself, nothing else."""

@@ -15,10 +15,12 @@ from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.scheduled import next_office_hour
 from analytics.outreach.whom import customers_closed, customers_with_scheduled, customers_written_to
 from customers.models import Customer
+from customers.text.say import english
+from customers.text.written import day
 
 State = PlaybookStepRun.State
-WRITTEN = f"Somebody wrote to them within the last {sending.QUIET.days} days"
-ALONE = "It does not go by itself: "
+WRITTEN = english(f"Somebody wrote to them within the last {sending.QUIET.days} days")
+ALONE = english("It does not go by itself: ")
 
 
 class Emails:
@@ -35,15 +37,15 @@ class Emails:
     def against(self, customer: Customer) -> tuple[PlaybookStepRun.State, str] | None:
         """Return what keeps the emails of any playbook from a customer for now, or for good."""
         if customer.pk in self._closed:
-            return State.SKIPPED, "Do not contact"
+            return State.SKIPPED, english("Do not contact")
         aside = self._aside.get(customer.pk)
         if aside and aside.until is None:
-            return State.SKIPPED, f"Dismissed: {aside.get_reason_display()}"
+            return State.SKIPPED, english(f"Dismissed: {aside.get_reason_display()}")
         if aside and aside.until and aside.until > self._today:
-            return State.HELD, f"Snoozed until {aside.until:%-d %b %Y}"
+            return State.HELD, english(f"Snoozed until {day(aside.until)}")
         if customer.pk in self._written:
             return State.HELD, WRITTEN
-        return (State.HELD, "An email to them is scheduled") if customer.pk in self._scheduled else None
+        return (State.HELD, english("An email to them is scheduled")) if customer.pk in self._scheduled else None
 
     def queue(
         self, customer: Customer, owner: User | None, once: str
@@ -53,13 +55,13 @@ class Emails:
         The same ``once`` schedules one email, however often it is asked.
         """
         if owner is None or not owner.has_perm(sending.MAY_CONTACT):
-            return State.WAITING, f"{ALONE}there is no owner who may write to customers", None
+            return State.WAITING, english(f"{ALONE}there is no owner who may write to customers"), None
         template = self._template
         form = filled(customer, owner, template.subject, template.body)
         if not form.is_valid():
-            return State.WAITING, f"{ALONE}a placeholder of its template has no value", None
+            return State.WAITING, english(f"{ALONE}a placeholder of its template has no value"), None
         if sending.obstacles(customer, owner):
-            return State.WAITING, f"{ALONE}an address is missing, or email is switched off", None
+            return State.WAITING, english(f"{ALONE}an address is missing, or email is switched off"), None
         body = with_signature(form.filled["body"], owner)
         to = sending.addressees(customer)[0].email
         draft = sending.draft_email(customer, owner, form.filled["subject"], body, template=template, to=to)
@@ -69,7 +71,7 @@ class Emails:
         except sending.WrittenRecently:
             return State.HELD, WRITTEN, None
         except sending.NotSent:
-            return State.WAITING, f"{ALONE}something is against it", None
+            return State.WAITING, english(f"{ALONE}something is against it"), None
         return State.DONE, "", message
 
 

@@ -14,6 +14,7 @@ from analytics.playbooks.conditions import ENDED_CONTRACT, ending, is_known
 from customers.audit.trail import update_rows
 from customers.core.limits import batches
 from customers.models import Customer
+from customers.text.say import english, in_english
 
 State, StepState = PlaybookRun.State, PlaybookStepRun.State
 SETTLED = (StepState.DONE, StepState.SKIPPED)
@@ -27,7 +28,9 @@ def end_early(playbook: Playbook, day: date, among: Q) -> int:
     running = PlaybookRun.objects.filter(among, playbook=playbook, state=State.RUNNING).order_by()
     ended = _end(running.filter(customer__status__in=Customer.Status.over()), State.ENDED, ENDED_CONTRACT)
     if playbook.end and is_known(playbook, day):
-        ended += _end(running.filter(Exists(ending(playbook, day))), State.ENDED, playbook.get_end_display())
+        with in_english():  # It is stored.
+            why = playbook.get_end_display()
+        ended += _end(running.filter(Exists(ending(playbook, day))), State.ENDED, why)
     return ended
 
 
@@ -36,20 +39,20 @@ def end_done(playbook: Playbook, steps: Iterable[PlaybookStep], among: Q) -> int
     done = PlaybookRun.objects.filter(among, playbook=playbook, state=State.RUNNING).order_by()
     for step in steps:
         done = done.filter(Exists(PlaybookStepRun.objects.filter(run=OuterRef("pk"), step=step, state__in=SETTLED)))
-    return done.update(state=State.DONE, ended_at=timezone.now(), ended_why="All steps are done")
+    return done.update(state=State.DONE, ended_at=timezone.now(), ended_why=english("All steps are done"))
 
 
 def end_all(playbook: Playbook, by: str) -> int:
     """End all runs of a playbook that is turned off; return how many."""
     running = PlaybookRun.objects.filter(playbook=playbook, state=State.RUNNING).order_by()
-    return _end(running, State.ENDED, "The playbook was turned off", by)
+    return _end(running, State.ENDED, english("The playbook was turned off"), by)
 
 
 def stop(run: PlaybookRun, by: User) -> bool:
     """Stop a run by hand; False where it is over already."""
     running = PlaybookRun.objects.filter(pk=run.pk, state=State.RUNNING)
     with transaction.atomic():
-        _withdraw_emails(running, "The playbook was stopped.")
+        _withdraw_emails(running, english("The playbook was stopped."))
         login = by.get_username()
         return update_rows(running, state=State.STOPPED, ended_at=timezone.now(), ended_by=login) == 1
 
@@ -77,7 +80,7 @@ def _end(running: QuerySet[PlaybookRun], state: PlaybookRun.State, why: str, by:
     for keys in batches(list(running.values_list("pk", flat=True))):
         some = PlaybookRun.objects.filter(pk__in=keys, state=State.RUNNING)
         with transaction.atomic():
-            _withdraw_emails(some, f"The playbook ended: {why}.")
+            _withdraw_emails(some, english(f"The playbook ended: {why}."))
             ended += some.update(state=state, ended_at=timezone.now(), ended_why=why, ended_by=by)
     return ended
 

@@ -1,6 +1,7 @@
 """The forms of a playbook and of its steps."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from analytics.alerts.own_rules.forms import MAX_QUERY_LENGTH, ConditionsField
 from analytics.models import Playbook, PlaybookStep
@@ -18,7 +19,7 @@ class OnlyForField(ConditionsField):
 class PlaybookForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg]  # no generic at runtime
     """A playbook; what decides for whom it starts is changed only while it is off."""
 
-    query = OnlyForField(label="Only for", required=False, max_length=MAX_QUERY_LENGTH)
+    query = OnlyForField(label=_("Only for"), required=False, max_length=MAX_QUERY_LENGTH)
 
     class Meta:
         model = Playbook

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, When
+from django.utils.translation import gettext
 
 from analytics.models import Playbook, PlaybookRun, PlaybookStepRun, PortfolioDay, Snapshot
 from analytics.playbooks.conditions import is_known, reason
@@ -14,6 +15,7 @@ from analytics.playbooks.start import NotUnderstood, candidates
 from analytics.segments.segment import Segment
 from customers.clock import program_today
 from customers.models import Customer
+from customers.text.say import say
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -68,13 +70,13 @@ def would_start(playbook: Playbook) -> WouldStart:
     """Return for whom a playbook would start now, whether it is on or off."""
     newest = PortfolioDay.objects.newest()
     if newest is None:
-        return WouldStart(problem="Nothing is scored yet.")
+        return WouldStart(problem=gettext("Nothing is scored yet."))
     if not is_known(playbook, newest.date):
-        return WouldStart(problem=f"There is no forecast of {newest.date:%-d %b %Y}.")
+        return WouldStart(problem=say("There is no forecast of {day}.", day=newest.date))
     try:
         found = candidates(playbook, newest.date, program_today())
     except NotUnderstood as problem:
-        return WouldStart(problem=f"Its filters are not understood: {problem}")
+        return WouldStart(problem=say("Its filters are not understood: {problem}", problem=str(problem)))
     rows: list[Snapshot] = list(found.select_related("customer", "policy").order_by("score", "pk")[:MAX_SHOWN])
     return WouldStart(found.count(), [(one.customer, reason(one, playbook)) for one in rows])
 

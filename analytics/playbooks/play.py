@@ -15,6 +15,7 @@ from analytics.playbooks.steps import do_steps
 from customers.audit import trail
 from customers.clock import is_weekend, program_today
 from customers.core.limits import FETCH_SIZE, batches
+from customers.text.say import in_english, say
 
 State = PlaybookStepRun.State
 
@@ -41,8 +42,16 @@ class Played:
     @property
     def words(self) -> str:
         """What was done, in words."""
-        steps = f"{self.done:,} steps done, {self.waiting:,} wait for approval, {self.skipped:,} skipped"
-        return f"{self.started:,} started, {self.ended:,} ended; {steps}, {self.held:,} held"
+        return say(
+            "{started} started, {ended} ended; {done} steps done, {waiting} wait for approval, {skipped} skipped, "
+            "{held} held",
+            started=self.started,
+            ended=self.ended,
+            done=self.done,
+            waiting=self.waiting,
+            skipped=self.skipped,
+            held=self.held,
+        )
 
     def count(self, state: PlaybookStepRun.State) -> None:
         """Count what a step became."""
@@ -69,7 +78,9 @@ def play(customers: Collection[str] | None = None) -> Played:
         for among in groups:
             _play(playbook, portfolio.date, today, among, played)
     if not played.is_nothing:
-        trail.record(trail.Action.COMMAND, "playbooks", detail=played.words)
+        with in_english():
+            detail = played.words
+        trail.record(trail.Action.COMMAND, "playbooks", detail=detail)
     return played
 
 
@@ -80,7 +91,9 @@ def _play(playbook: Playbook, day: date, today: date, among: Q, played: Played) 
     try:
         played.started += start_for(playbook, day, today, among)
     except NotUnderstood as problem:
-        played.broken[playbook.pk] = f"Playbook “{playbook}” starts for nobody: {problem}"
+        played.broken[playbook.pk] = say(
+            "Playbook “{name}” starts for nobody: {problem}", name=playbook.name, problem=str(problem)
+        )
     for step in steps if not is_weekend(today) else ():
         for state in do_steps(step, today, among):
             played.count(state)

@@ -13,6 +13,7 @@ from analytics.playbooks.conditions import holding, is_known, reason, starting
 from analytics.segments.segment import Segment
 from analytics.wording import one_line
 from customers.core.limits import BATCH_SIZE, batches
+from customers.text.say import in_english
 
 State = PlaybookRun.State
 
@@ -65,7 +66,7 @@ def pass_over(playbook: Playbook, day: date, today: date) -> int:
 def _store(playbook: Playbook, found: QuerySet[Snapshot], today: date, state: PlaybookRun.State) -> int:
     now, stored = timezone.now(), 0
     rows: Iterable[Snapshot] = found.select_related("customer", "policy").iterator(chunk_size=BATCH_SIZE)
-    with transaction.atomic():
+    with in_english(), transaction.atomic():  # Why it starts is stored.
         for some in batches(list(rows)):
             runs = [
                 PlaybookRun(

@@ -22,6 +22,7 @@ from customers.clock import working_day
 from customers.core.limits import batches
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
+from customers.text.say import english, in_english
 
 State = PlaybookStepRun.State
 
@@ -39,7 +40,7 @@ class Became:
 def do_steps(step: PlaybookStep, today: date, among: Q) -> Iterator[PlaybookStepRun.State]:
     """Do a step wherever it is due, a batch in each transaction; yield what it became, but where that is as it was."""
     for keys in batches(list(_due(step, today, among))):
-        with transaction.atomic():
+        with in_english(), transaction.atomic():  # What a step became is stored.
             became = _do(step, keys, today)
         yield from became
 
@@ -94,18 +95,21 @@ def _tasks(step: PlaybookStep, runs: Sequence[PlaybookRun], today: date) -> Mapp
         )
         for run in runs
     ]
-    there = take_by_themselves(tasks, f"Playbook {step.playbook}")
+    there = take_by_themselves(tasks, english(f"Playbook {step.playbook}"))
     became = {}
     for run, task, found in zip(runs, tasks, there, strict=True):
         is_new = found is task
-        note = "" if is_new else "There is such a task already"
+        note = "" if is_new else english("There is such a task already")
         became[run.pk] = Became(State.DONE if is_new else State.SKIPPED, note, task=found)
     return became
 
 
 def _emails(step: PlaybookStep, runs: Sequence[PlaybookRun], today: date) -> Mapping[int, Became]:
     if (template := step.template) is None or not template.active:
-        gone = Became(State.SKIPPED, "Its template was deleted" if template is None else "Its template is turned off")
+        gone = Became(
+            State.SKIPPED,
+            english("Its template was deleted") if template is None else english("Its template is turned off"),
+        )
         return {run.pk: gone for run in runs}
     owners = _able_owners() if step.automatic else {}
     emails = Emails(template, [run.customer for run in runs], today)
@@ -115,7 +119,7 @@ def _emails(step: PlaybookStep, runs: Sequence[PlaybookRun], today: date) -> Map
         message = None
         if step.automatic and state == State.WAITING:
             # So that a step that begins anew after a stop is another email.
-            key = f"playbook {run.pk} {run.started_at.isoformat()} {step.pk}"
+            key = english(f"playbook {run.pk} {run.started_at.isoformat()} {step.pk}")
             state, note, message = emails.queue(run.customer, _owner(run.customer, owners), key)
         became[run.pk] = Became(state, note, message=message)
     return became

@@ -10,6 +10,7 @@ from analytics.playbooks.end import end_all
 from analytics.playbooks.start import NotUnderstood, forget_left, pass_over
 from customers.audit import trail
 from customers.clock import program_today
+from customers.text.say import english
 
 
 def switch_on(playbook: Playbook, *, also_those: bool) -> int:
@@ -27,7 +28,7 @@ def switch_on(playbook: Playbook, *, also_those: bool) -> int:
                 # It starts for nobody until its filters are understood again.
                 passed = 0
         if passed:
-            trail.record(trail.Action.CHANGE, playbook, detail=f"{passed} customers passed over")
+            trail.record(trail.Action.CHANGE, playbook, detail=english(f"{passed} customers passed over"))
     return passed
 
 
@@ -37,5 +38,5 @@ def switch_off(playbook: Playbook, by: User) -> int:
         trail.update_rows(Playbook.objects.filter(pk=playbook.pk, active=True), active=False)
         ended = end_all(playbook, by.get_username())
         if ended:
-            trail.record(trail.Action.CHANGE, playbook, detail=f"ended for {ended} customers")
+            trail.record(trail.Action.CHANGE, playbook, detail=english(f"ended for {ended} customers"))
     return ended

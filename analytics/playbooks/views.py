@@ -8,6 +8,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Playbook, PlaybookRun, PlaybookStepRun, PortfolioDay
 from analytics.outreach import sending
@@ -22,21 +24,21 @@ from analytics.playbooks.listing import (
     would_start,
 )
 from analytics.playbooks.turning import switch_off, switch_on
-from analytics.wording import counted
 from customers.clock import program_today
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.editing.undo import Undo, tell_done
+from customers.text.say import say, say_n
 
 MAY_SEE, MAY_CHANGE = "analytics.view_playbook", "analytics.change_playbook"
 MAY_ACT = "analytics.act_on_playbookrun"
-BUSY = "It was not sent: the data are being changed at this moment. Try again in a minute."
+BUSY = _("It was not sent: the data are being changed at this moment. Try again in a minute.")
 
 
 @admin_page("customers.view_customer", MAY_SEE)
 def playbooks(request: HttpRequest) -> HttpResponse:
     """List the playbooks with their numbers, and the emails that wait for approval."""
     page = Paginator(waiting_emails(), ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"title": "Playbooks", "playbooks": playbooks_with_numbers(), "page": page}
+    context = {"title": gettext("Playbooks"), "playbooks": playbooks_with_numbers(), "page": page}
     return admin_response(request, "analytics/playbooks/list.html", context)
 
 
@@ -64,15 +66,26 @@ def turn_playbook_on(request: StaffRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Playbook, pk=pk)
     here = redirect("analytics:playbook", pk)
     if found.active or not found.steps.exists():
-        messages.info(request, f"“{found}” is on." if found.active else "Add a step first.")
+        messages.info(request, _is_on(found) if found.active else gettext("Add a step first."))
         return here
     if request.method == "POST" and request.POST.get("for") in {"new", "also"}:
         passed = switch_on(found, also_those=request.POST["for"] == "also")
-        over = f" {counted(passed, 'customer')} passed over." if passed else ""
-        messages.success(request, f"“{found}” is on.{over}")
+        messages.success(request, _is_on(found, passed))
         return here
-    context = {"title": f"Turn on {found}", "playbook": found, "would_start": would_start(found)}
+    context = {"title": say("Turn on {name}", name=found.name), "playbook": found, "would_start": would_start(found)}
     return admin_response(request, "analytics/playbooks/turn_on.html", context)
+
+
+def _is_on(found: Playbook, passed: int = 0) -> str:
+    """Say that a playbook is on, and whom it passed over."""
+    if not passed:
+        return say("“{name}” is on.", name=found.name)
+    return say_n(
+        "“{name}” is on. {number} customer passed over.",
+        "“{name}” is on. {number} customers passed over.",
+        passed,
+        name=found.name,
+    )
 
 
 @admin_page("customers.view_customer", MAY_SEE, MAY_CHANGE)
@@ -81,10 +94,16 @@ def turn_playbook_off(request: StaffRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(playbooks_with_numbers(), pk=pk)
     if request.method == "POST":
         ended = switch_off(found, request.user)
-        messages.success(request, f"“{found}” is off; it ended for {counted(ended, 'customer')}.")
+        said = say_n(
+            "“{name}” is off; it ended for {number} customer.",
+            "“{name}” is off; it ended for {number} customers.",
+            ended,
+            name=found.name,
+        )
+        messages.success(request, said)
     if request.method == "POST" or not found.active:
         return redirect("analytics:playbook", pk)
-    context = {"title": f"Turn off {found}", "playbook": found}
+    context = {"title": say("Turn off {name}", name=found.name), "playbook": found}
     return admin_response(request, "analytics/playbooks/turn_off.html", context)
 
 
@@ -94,10 +113,12 @@ def stop_playbook(request: StaffRequest, pk: int) -> HttpResponse:
     """Stop a playbook for a customer; a button undoes it."""
     run = get_object_or_404(PlaybookRun.objects.select_related("playbook", "customer"), pk=pk)
     if stop(run, request.user):
-        said = f"{run.customer.organization}: playbook “{run.playbook}” stopped."
+        said = say(
+            "{customer}: playbook “{name}” stopped.", customer=run.customer.organization, name=run.playbook.name
+        )
         tell_done(request, said, Undo(UNDO_STOP, [run.pk]))
     else:
-        messages.warning(request, "This playbook is over already.")
+        messages.warning(request, gettext("This playbook is over already."))
     return redirect(next_page(request, reverse("analytics:playbook", args=[run.playbook_id])))
 
 
@@ -113,7 +134,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
     action = request.POST.get("action") if request.method == "POST" else ""
     if action == "skip":
         if approval.skip(email, request.user):
-            messages.success(request, f"Skipped: {email.what}.")
+            messages.success(request, say("Skipped: {what}.", what=email.what))
         return redirect(back)
     template = email.step.template if email.step else None
     asked = request.POST if action else {"subject": template.subject, "body": template.body} if template else {}
@@ -123,7 +144,7 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
         return redirect(back)
     customer = email.run.customer
     context = {
-        "title": f"{email.what} to {customer.organization}",
+        "title": say("{what} to {name}", what=email.what, name=customer.organization),
         "email": email,
         "customer": customer,
         "form": shown.form,
@@ -143,21 +164,21 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
 def _send(request: StaffRequest, email: PlaybookStepRun, shown: approval.ToApprove) -> str | None:
     """Send what was previewed; return why it was not, or None where it was."""
     if shown.draft is None:
-        return "It was not sent. See below what is in the way."
+        return gettext("It was not sent. See below what is in the way.")
     key = sending.verify_preview(request.POST.get("token", ""), shown.draft)
     if key is None:
-        return "It was not sent yet: the text has changed. This is how it reads now."
+        return gettext("It was not sent yet: the text has changed. This is how it reads now.")
     try:
         message = approval.approve(email, shown.draft, key, confirmed="confirmed" in request.POST)
     except (sending.NotSent, OperationalError) as error:
-        return str(error) if isinstance(error, sending.NotSent) else BUSY
+        return str(error) if isinstance(error, sending.NotSent) else str(BUSY)
     if message is None:
         messages.warning(request, approval.GONE)
         return None
     sending.send_message(message)
     message.refresh_from_db(fields=["state", "error"])
     if message.state == message.State.SENT:
-        messages.success(request, f"Sent to {message.recipient}.")
+        messages.success(request, say("Sent to {address}.", address=message.recipient))
     else:
-        messages.error(request, f"Not sent: {message.error}")
+        messages.error(request, say("Not sent: {reason}", reason=message.error))
     return None

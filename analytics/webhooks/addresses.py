@@ -13,8 +13,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from customers.text.addresses import ascii_domain
+from customers.text.say import say
 
 LONGEST = 500
 _FIRST_FREE_PORT, _LAST_PORT = 1024, 65535
@@ -60,20 +62,27 @@ class Place:
 def read_url(text: str) -> Place:
     """Return what a URL leads to, judged by its form alone; raises ``NotAllowed``."""
     if not 0 < len(text) <= LONGEST or _UNFIT.search(text):
-        raise NotAllowed("That is not a URL.")
+        raise NotAllowed(gettext("That is not a URL."))
     try:
         parts = urlsplit(text)
         port, host = parts.port, parts.hostname or ""
     except ValueError:
-        raise NotAllowed("That is not a URL.") from None
+        raise NotAllowed(gettext("That is not a URL.")) from None
     schemes = {"https": 443, "http": 80} if settings.WEBHOOK_INSECURE else {"https": 443}
     if parts.scheme not in schemes:
-        raise NotAllowed("A webhook's URL begins with https://.")
+        raise NotAllowed(gettext("A webhook's URL begins with https://."))
     if "@" in parts.netloc:
-        raise NotAllowed("A URL with a login in it is not accepted: the signature says who sends.")
+        raise NotAllowed(gettext("A URL with a login in it is not accepted: the signature says who sends."))
     usual = schemes[parts.scheme]
     if port is not None and port != usual and not _FIRST_FREE_PORT <= port <= _LAST_PORT:
-        raise NotAllowed(f"Port {port} is not accepted: use {usual}, or one from {_FIRST_FREE_PORT} on.")
+        raise NotAllowed(
+            say(
+                "Port {port} is not accepted: use {usual}, or one from {first} on.",
+                port=str(port),
+                usual=str(usual),
+                first=str(_FIRST_FREE_PORT),
+            )
+        )
     host = _read_host(host)
     return Place(_plain(parts, host, port, usual), host, port or usual)
 
@@ -85,20 +94,20 @@ def _read_host(given: str) -> str:
             # The part after a % names a network card of this machine.
             return str(IPv6Address("" if "%" in given else given))
         except ValueError:
-            raise NotAllowed("That is no IPv6 address.") from None
+            raise NotAllowed(gettext("That is no IPv6 address.")) from None
     try:
         host = ascii_domain(given.removesuffix("."))
     except (UnicodeError, ValueError):
-        raise NotAllowed("The URL names no host.") from None
+        raise NotAllowed(gettext("The URL names no host.")) from None
     host = host.lower()
     if not _HOST.fullmatch(host):
-        raise NotAllowed("The URL names no host.")
+        raise NotAllowed(gettext("The URL names no host."))
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
         # Some programs take 127.1, 0x7f.0.0.1 and 2130706433 for an address, others for names.
         try:
             return str(IPv4Address(host))
         except ValueError:
-            raise NotAllowed("Write an IPv4 address as four plain numbers, such as 192.0.2.1.") from None
+            raise NotAllowed(gettext("Write an IPv4 address as four plain numbers, such as 192.0.2.1.")) from None
     return host
 
 
@@ -122,7 +131,7 @@ def judged(host: str, port: int, seconds: float) -> list[str]:
     found = _resolved(host, port, seconds)
     for address in found:
         if not is_allowed(ip_address(address)):
-            raise NotAllowed(f"{host} leads to an address that is not public.")
+            raise NotAllowed(say("{host} leads to an address that is not public.", host=host))
     return found
 
 
@@ -141,5 +150,5 @@ def _resolved(host: str, port: int, seconds: float) -> list[str]:
     thread.start()
     thread.join(seconds)
     if not found:
-        raise NotResolved(f"The name {host} cannot be resolved.")
+        raise NotResolved(say("The name {host} cannot be resolved.", host=host))
     return list(found)

@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from analytics.models import EventKind, WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -26,9 +28,10 @@ from customers.core.pages import StaffRequest, admin_response
 from customers.core.people import name_of
 from customers.editing.model_admin import ModelAdmin
 from customers.runs.retention import delete
+from customers.text.say import say, say_n
+from customers.text.written import number
 
-ON, FAILING, OFF, GIVEN_UP = "On", "On, failing", "Off", "Turned off"
-_COLOURS = {ON: "success", FAILING: "warning", OFF: "default", GIVEN_UP: "danger"}
+_COLOURS = {"on": "success", "failing": "warning", "off": "default", "given_up": "danger"}
 CHANGE = "analytics.change_webhookendpoint"
 State = WebhookDelivery.State
 
@@ -43,7 +46,7 @@ def log_address(endpoint: WebhookEndpoint, **lookups: str) -> str:
 class WebhookEndpointAdmin(ModelAdmin):
     """The endpoints; each has a log of what it was told."""
 
-    nothing_yet = "Other tools hear of what happens here by a webhook. Make one for each."
+    nothing_yet = _("Other tools hear of what happens here by a webhook. Make one for each.")
     form = EndpointForm
     list_display = ["described", "told_of", "standing", "last_delivered", "waiting", "failed"]
     list_before_template = "analytics/webhooks/tools.html"  # type: ignore[assignment]  # the theme types it as None
@@ -68,38 +71,41 @@ class WebhookEndpointAdmin(ModelAdmin):
         """Return whether the visitor may make one, and whether nothing is being sent."""
         return {"may_make": self.has_add_permission(request), "is_late": is_late()}
 
-    @admin.display(description="webhook", ordering="name")
+    @admin.display(description=_("webhook"), ordering="name")
     def described(self, endpoint: WebhookEndpoint) -> SafeString:
         """Return the name with the URL below it."""
         return format_html('<bdi>{}</bdi><br><small class="webhook-url">{}</small>', endpoint.name, endpoint.url)
 
-    @admin.display(description="told of")
+    @admin.display(description=_("told of"))
     def told_of(self, endpoint: WebhookEndpoint) -> str:
         """Return how many kinds of events it is told of, and of which customers."""
-        kinds = "All events" if len(endpoint.kinds) == len(EventKind) else counted(len(endpoint.kinds), "event")
+        kinds = (
+            gettext("All events") if len(endpoint.kinds) == len(EventKind) else counted(len(endpoint.kinds), "event")
+        )
         whose = [endpoint.cohort] if endpoint.cohort else []
-        whose += [f"owner {name_of(endpoint.owner)}"] if endpoint.owner else []
+        whose += [say("owner {name}", name=name_of(endpoint.owner))] if endpoint.owner else []
         return f"{kinds} ({', '.join(whose)})" if whose else kinds
 
-    @display(description="state", label=_COLOURS)
-    def standing(self, endpoint: WebhookEndpoint) -> str:
+    @display(description=_("state"), label=_COLOURS)  # type: ignore[arg-type]  # the theme types it as str
+    def standing(self, endpoint: WebhookEndpoint) -> tuple[str, str]:
         """Say whether anything is sent to it, as a pill."""
         if not endpoint.enabled:
-            return GIVEN_UP if endpoint.off_because else OFF
-        return FAILING if _number(endpoint, "failing_count") else ON
+            return ("given_up", gettext("Turned off")) if endpoint.off_because else ("off", gettext("Off"))
+        failing = _number(endpoint, "failing_count")
+        return ("failing", gettext("On, failing")) if failing else ("on", gettext("On"))
 
-    @admin.display(description="last delivered", ordering="last_sent")
+    @admin.display(description=_("last delivered"), ordering="last_sent")
     def last_delivered(self, endpoint: WebhookEndpoint) -> str:
         """Return when a receiver last took something."""
         last: datetime | None = getattr(endpoint, "last_sent", None)
-        return moment_in_words(last) if last else "Never"
+        return moment_in_words(last) if last else gettext("Never")
 
-    @admin.display(description="waiting")
+    @admin.display(description=_("waiting"))
     def waiting(self, endpoint: WebhookEndpoint) -> SafeString | str:
         """Return how many deliveries wait."""
         return _link(endpoint, "waiting_count", State.WAITING)
 
-    @admin.display(description="failed in 30 days")
+    @admin.display(description=_("failed in 30 days"))
     def failed(self, endpoint: WebhookEndpoint) -> SafeString | str:
         """Return how many deliveries have failed for good."""
         return _link(endpoint, "failed_count", State.FAILED)
@@ -124,7 +130,7 @@ class WebhookEndpointAdmin(ModelAdmin):
 
     def _shown(self, request: HttpRequest, endpoint: WebhookEndpoint, *, is_new: bool) -> HttpResponse:
         context = {
-            "title": "Webhook made" if is_new else "New secret made",
+            "title": gettext("Webhook made") if is_new else gettext("New secret made"),
             "endpoint": endpoint,
             "secret": signing.secret_of(endpoint.secret),
             "is_new": is_new,
@@ -157,12 +163,12 @@ class WebhookEndpointAdmin(ModelAdmin):
         """For who may change webhooks."""
         return request.user.has_perm(CHANGE)
 
-    @action(description="Log", url_path="log", permissions=["act"])  # type: ignore[operator]  # it decorates
+    @action(description=_("Log"), url_path="log", permissions=["act"])  # type: ignore[operator, arg-type]  # it decorates
     def log(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Lead to what it was told."""
         return redirect(log_address(self._found(request, object_id)))
 
-    @action(description="Send a test", url_path="test", permissions=["act"])  # type: ignore[operator]
+    @action(description=_("Send a test"), url_path="test", permissions=["act"])  # type: ignore[operator, arg-type]
     def test(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Send an example, and show what came back."""
         endpoint = self._found(request, object_id)
@@ -174,13 +180,15 @@ class WebhookEndpointAdmin(ModelAdmin):
             except (signing.NotVerified, signing.SecretLost) as error:
                 form.add_error("secret", ValidationError(f"{error}."))
             else:
-                said = messages.success if delivery.state == State.SENT else messages.error
-                said(request, f"The test was {'taken' if delivery.state == State.SENT else 'not taken'}.")
+                if delivery.state == State.SENT:
+                    messages.success(request, gettext("The test was taken."))
+                else:
+                    messages.error(request, gettext("The test was not taken."))
                 return redirect("admin:analytics_webhookdelivery_change", delivery.pk)
-        context = {"title": "Send a test", "endpoint": endpoint, "form": form}
+        context = {"title": gettext("Send a test"), "endpoint": endpoint, "form": form}
         return admin_response(request, "analytics/webhooks/test.html", context, status=422 if form.errors else 200)
 
-    @action(description="Send again", url_path="again", permissions=["act"])  # type: ignore[operator]
+    @action(description=_("Send again"), url_path="again", permissions=["act"])  # type: ignore[operator, arg-type]
     def again(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Send again all that has failed, or a span of time."""
         endpoint = self._found(request, object_id)
@@ -188,12 +196,11 @@ class WebhookEndpointAdmin(ModelAdmin):
         if request.method == "POST" and form.is_valid():
             is_failed = form.cleaned_data["what"] == FAILED
             count = send_failed_again(endpoint) if is_failed else send_span_again(endpoint, *form.span)
-            when = "within a minute" if endpoint.enabled else "once the webhook is on"
-            messages.success(request, f"{counted(count, 'event')} will be sent {when}." if count else "There is none.")
+            messages.success(request, _sent_again(count, is_on=endpoint.enabled))
             return redirect(log_address(endpoint))
         now = timezone.localtime().replace(second=0, microsecond=0)
         context = {
-            "title": "Send again",
+            "title": gettext("Send again"),
             "endpoint": endpoint,
             "form": form,
             "failed": endpoint.deliveries.filter(state=State.FAILED).count(),
@@ -202,7 +209,7 @@ class WebhookEndpointAdmin(ModelAdmin):
         }
         return admin_response(request, "analytics/webhooks/again.html", context, status=422 if form.errors else 200)
 
-    @action(description="New secret", url_path="secret", permissions=["act"])  # type: ignore[operator]
+    @action(description=_("New secret"), url_path="secret", permissions=["act"])  # type: ignore[operator, arg-type]
     def secret(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Ask first; when sent, make a new secret and show it."""
         endpoint = self._found(request, object_id)
@@ -211,7 +218,7 @@ class WebhookEndpointAdmin(ModelAdmin):
             endpoint.refresh_from_db()
             return self._shown(request, endpoint, is_new=False)
         context = {
-            "title": "New secret",
+            "title": gettext("New secret"),
             "endpoint": endpoint,
             "hours": round(BOTH_VALID.total_seconds() / 3600),
             "has_two": endpoint.has_two_secrets,
@@ -221,8 +228,23 @@ class WebhookEndpointAdmin(ModelAdmin):
     def _found(self, request: HttpRequest, object_id: str) -> WebhookEndpoint:
         endpoint = self.get_object(request, object_id)
         if not isinstance(endpoint, WebhookEndpoint):
-            raise Http404("There is no such webhook.")
+            raise Http404(gettext("There is no such webhook."))
         return endpoint
+
+
+def _sent_again(count: int, *, is_on: bool) -> str:
+    """Say how many events are sent again, and when."""
+    if not count:
+        return gettext("There is none.")
+    if is_on:
+        return say_n(
+            "{number} event will be sent within a minute.", "{number} events will be sent within a minute.", count
+        )
+    return say_n(
+        "{number} event will be sent once the webhook is on.",
+        "{number} events will be sent once the webhook is on.",
+        count,
+    )
 
 
 def _number(endpoint: WebhookEndpoint, name: str) -> int:
@@ -231,8 +253,8 @@ def _number(endpoint: WebhookEndpoint, name: str) -> int:
 
 def _link(endpoint: WebhookEndpoint, name: str, state: str) -> SafeString | str:
     """Return a number, which leads to the deliveries that it counts."""
-    if not (number := _number(endpoint, name)):
+    if not (count := _number(endpoint, name)):
         return "0"
     return format_html(
-        '<a class="underline" href="{}">{}</a>', log_address(endpoint, state__exact=state), f"{number:,}"
+        '<a class="underline" href="{}">{}</a>', log_address(endpoint, state__exact=state), number(count)
     )

@@ -7,8 +7,9 @@ from datetime import date
 from analytics.models import EventKind, WebhookDelivery, WebhookEvent
 from analytics.webhook_events.announce import ORGANIZATION
 from analytics.webhook_events.envelope import envelope
+from customers.text.say import english
 
-_CUSTOMER = {ORGANIZATION: "Example Inc."}
+_CUSTOMER = {ORGANIZATION: english("Example Inc.")}
 _ALERT = {"alert": 1, "rule": "at_risk", "rule_id": 1, "feed": ""}
 _TASK = {"task": 1, "kind": "call"}
 _LOADED = {"feed": "customers", "created": 3, "updated": 2, "unchanged": 40, "quarantined": 1, "undoes": None}

@@ -19,6 +19,8 @@ from analytics.webhooks.workers import Parcel, send
 from analytics.wording import counted
 from customers.audit import trail
 from customers.core.limits import batches
+from customers.text.say import english, in_english
+from customers.text.written import moment
 
 State = WebhookDelivery.State
 _OVER = [State.SENT, State.FAILED]
@@ -49,24 +51,27 @@ def send_test(endpoint: WebhookEndpoint, kind: EventKind, secret: str = "") -> W
     with transaction.atomic():
         attempt_of(delivery, now, answer).save()
         outbox.record(delivery, outbox.Outcome(result, reason), tries=1)
-        trail.record(trail.Action.EXPORT, endpoint, detail=f"Test of {kind}: {reason or 'taken'}")
+        trail.record(trail.Action.EXPORT, endpoint, detail=english(f"Test of {kind}: {reason or 'taken'}"))
     delivery.refresh_from_db()
     return delivery
 
 
 def send_again(delivery: WebhookDelivery) -> bool:
     """Let a delivery that is over be sent by the next run; False where it waits already."""
-    return bool(_again(delivery.endpoint, WebhookDelivery.objects.filter(pk=delivery.pk), f"event {delivery.uid}"))
+    return bool(
+        _again(delivery.endpoint, WebhookDelivery.objects.filter(pk=delivery.pk), english(f"event {delivery.uid}"))
+    )
 
 
 def send_failed_again(endpoint: WebhookEndpoint) -> int:
     """Let all that has failed be sent again; return how many deliveries there are."""
-    return _again(endpoint, endpoint.deliveries.filter(state=State.FAILED), "all that had failed")
+    return _again(endpoint, endpoint.deliveries.filter(state=State.FAILED), english("all that had failed"))
 
 
 def send_span_again(endpoint: WebhookEndpoint, start: datetime, end: datetime) -> int:
     """Let all events of a span be sent, also those that the endpoint was not told of because it was off."""
-    span = f"{timezone.localtime(start):%-d %b %Y, %H:%M} to {timezone.localtime(end):%-d %b %Y, %H:%M}"
+    with in_english():
+        span = english(f"{moment(start)} to {moment(end)}")
     events = WebhookEvent.objects.filter(occurred_at__gte=start, occurred_at__lt=end)
     with transaction.atomic():
         known = WebhookDelivery.objects.filter(endpoint=endpoint, event=OuterRef("pk"))
@@ -89,4 +94,6 @@ def _again(endpoint: WebhookEndpoint, deliveries: QuerySet[WebhookDelivery], wha
 
 def _note(endpoint: WebhookEndpoint, found: int, what: str) -> None:
     if found:
-        trail.record(trail.Action.EXPORT, endpoint, detail=f"Sent again: {counted(found, 'event')}, {what}")
+        with in_english():
+            detail = english(f"Sent again: {counted(found, 'event')}, {what}")
+        trail.record(trail.Action.EXPORT, endpoint, detail=detail)

@@ -14,6 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager
 
 from analytics.webhooks.addresses import judged
+from customers.text.say import english
 
 _FOR_EACH_ADDRESS = 5.0
 """Before the next address of a name is tried."""
@@ -128,7 +129,7 @@ class JudgedAdapter(HTTPAdapter):
 
 def _connected(host: str, port: int, watch: Watch) -> socket.socket:
     """Return a connection to the first address of a host that answers; raises ``OSError``."""
-    failed: OSError = TimeoutError("The time is over.")
+    failed: OSError = TimeoutError(english("The time is over."))
     for address in judged(host, port, watch.left):
         if not watch.left:
             break

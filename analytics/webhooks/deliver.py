@@ -23,6 +23,7 @@ from analytics.webhooks.retries import MOST_TRIES, next_try, rest_asked_for
 from analytics.webhooks.sender import Answer, Sender
 from analytics.webhooks.signing import SecretLost
 from analytics.webhooks.workers import Dispatched, Parcel, Workers
+from customers.text.say import english, in_english
 
 State = WebhookDelivery.State
 BATCH = 50
@@ -108,9 +109,10 @@ class _Delivering:
         if not (waiting := list(due)):
             return 0
         try:
-            secrets = secrets_of(endpoint, now)
+            with in_english():  # What turns it off is stored.
+                secrets = secrets_of(endpoint, now)
         except SecretLost as error:
-            self._turn_off(endpoint, f"{error}; make a new secret.")
+            self._turn_off(endpoint, english(f"{error}; make a new secret."))
             return 1
         with transaction.atomic():
             # In the order of their keys, or two runs at once might wait for each other.
@@ -154,7 +156,11 @@ class _Delivering:
         if answer.is_gone or again is None:
             outbox.record(delivery, outcome, tries=tries)
             self.done.failed += 1
-            words = "The receiver answered 410 Gone." if answer.is_gone else f"{MOST_TRIES} attempts failed: {reason}"
+            words = (
+                english("The receiver answered 410 Gone.")
+                if answer.is_gone
+                else english(f"{MOST_TRIES} attempts failed: {reason}")
+            )
             self._turn_off(delivery.endpoint, words)
             return
         outbox.record(delivery, outcome, state=State.WAITING, tries=tries, due_at=max(again, rest or again))
@@ -184,5 +190,5 @@ def refusal_of(answer: Answer) -> str:
     if answer.status is None:
         return answer.error
     if 300 <= answer.status < 400:
-        return f"The receiver answered {answer.status}, and redirects are not followed."
-    return f"The receiver answered {answer.status}."
+        return english(f"The receiver answered {answer.status}, and redirects are not followed.")
+    return english(f"The receiver answered {answer.status}.")

@@ -6,6 +6,8 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.display.filter_choices import filter_choices, with_asked
@@ -26,7 +28,7 @@ class CohortField(forms.ChoiceField):
         """Offer what there is now, which is read once for each form."""
         known = [choice for choice in filter_choices().cohort if choice[0]]
         chosen = form.get_initial_for_field(self, field_name) or ""
-        self.choices = [("", "All customers"), *with_asked(known, [chosen], str)]
+        self.choices = [("", gettext("All customers")), *with_asked(known, [chosen], str)]
         return super().get_bound_field(form, field_name)
 
     def valid_value(self, value: str) -> bool:
@@ -49,22 +51,24 @@ class EndpointForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg
         label="URL",
         max_length=LONGEST,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Where the events are sent by POST; https:// alone.",
+        help_text=_("Where the events are sent by POST; https:// alone."),
     )
     kinds = forms.MultipleChoiceField(
-        label="Events", choices=EventKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Events"), choices=EventKind.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     cohort = CohortField(
+        label=_("Cohort"),
         required=False,
         widget=UnfoldAdminSelectWidget,
-        help_text="Only events of customers of this cohort. What is about no customer is sent in any case.",
+        help_text=_("Only events of customers of this cohort. What is about no customer is sent in any case."),
     )
     owner = OwnerField(
         User.objects.none(),
+        label=_("Owner"),
         required=False,
-        empty_label="All customers",
+        empty_label=_("All customers"),
         widget=UnfoldAdminSelectWidget,
-        help_text="Only events of customers whom this person looks after.",
+        help_text=_("Only events of customers whom this person looks after."),
     )
 
     class Meta:
@@ -81,7 +85,7 @@ class EndpointForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg
         """Return the name on one line."""
         name = " ".join(str(self.cleaned_data["name"]).split())
         if not name:
-            raise ValidationError("Give the webhook a name.")
+            raise ValidationError(gettext("Give the webhook a name."))
         return name
 
     def clean_url(self) -> str:
@@ -113,7 +117,7 @@ class TestForm(forms.Form):
 class AgainForm(forms.Form):
     """All that has failed, or a span of time within what is kept."""
 
-    what = forms.ChoiceField(choices=[(FAILED, "All that has failed"), (SPAN, "All events of a span of time")])
+    what = forms.ChoiceField(choices=[(FAILED, _("All that has failed")), (SPAN, _("All events of a span of time"))])
     start = forms.DateTimeField(required=False)
     end = forms.DateTimeField(required=False)
 
@@ -124,11 +128,11 @@ class AgainForm(forms.Form):
             return
         start, end = given.get("start"), given.get("end")
         if start is None or end is None:
-            self.add_error("start" if start is None else "end", "Say from when until when.")
+            self.add_error("start" if start is None else "end", gettext("Say from when until when."))
         elif end <= start:
-            self.add_error("end", "The end must be after the start.")
+            self.add_error("end", gettext("The end must be after the start."))
         elif start < timezone.now() - KEPT:
-            self.add_error("start", "Events are kept for 30 days.")
+            self.add_error("start", gettext("Events are kept for 30 days."))
 
     @property
     def span(self) -> tuple[datetime, datetime]:

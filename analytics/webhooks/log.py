@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from analytics.models import WebhookDelivery
@@ -20,6 +20,8 @@ from analytics.webhooks.by_hand import send_again
 from analytics.wording import DASH
 from customers.core.pages import admin_response
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
+from customers.text.say import say
+from customers.text.written import to_the_second
 
 State = WebhookDelivery.State
 _COLOURS = {"waiting": "info", "claimed": "info", "sent": "success", "failed": "danger"}
@@ -27,42 +29,43 @@ MOST_OF_BODY = 4_096
 
 
 def _in_one_line(at: datetime | None) -> str:
-    return date_format(localtime(at), "j M Y, H:i:s").replace(" ", "\u00a0") if at else DASH
+    return to_the_second(at).replace(" ", "\u00a0") if at else DASH
 
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """What was sent to whom; a page for each says what came back."""
 
-    called = "Webhook log"
-    nothing_yet = "Each event that a webhook is told of gets a line here, for 30 days."
+    called = _("Webhook log")
+    nothing_yet = _("Each event that a webhook is told of gets a line here, for 30 days.")
     list_display = ["created", "kind_name", "endpoint", "pill", count_column(WebhookDelivery, "tries"), "said"]
     list_filter = ["endpoint", "state", "kind"]
     list_select_related = ["endpoint"]
     search_fields = ["=uid"]
     search_help_text = "webhook-id"
 
-    @admin.display(description="created", ordering="created_at")
+    @admin.display(description=_("created"), ordering="created_at")
     def created(self, delivery: WebhookDelivery) -> str:
         """Return when it was made."""
         return _in_one_line(delivery.created_at)
 
-    @admin.display(description="event", ordering="kind")
+    @admin.display(description=_("event"), ordering="kind")
     def kind_name(self, delivery: WebhookDelivery) -> str:
         """Return what it tells, and whether it is a test."""
-        return f"{delivery.kind}{'' if delivery.event_id else ' (test)'}"
+        return delivery.kind if delivery.event_id else say("{name} (test)", name=delivery.kind)
 
-    @display(description="state", ordering="state", label=_COLOURS)
+    @display(description=_("state"), ordering="state", label=_COLOURS)  # type: ignore[arg-type]  # the theme types it as str
     def pill(self, delivery: WebhookDelivery) -> tuple[str, str]:
         """Return where it stands, as a pill."""
         return delivery.state, delivery.get_state_display()
 
-    @admin.display(description="result")
+    @admin.display(description=_("result"))
     def said(self, delivery: WebhookDelivery) -> str:
         """Say why it was not taken and when it is tried again, or when it was taken."""
         if delivery.state == State.WAITING and delivery.tries:
-            again = "with the next run" if delivery.is_due else f"at {_in_one_line(delivery.due_at)}"
-            return f"{delivery.error} Again {again}"
+            if delivery.is_due:
+                return say("{reason} Again with the next run", reason=delivery.error)
+            return say("{reason} Again at {time}", reason=delivery.error, time=_in_one_line(delivery.due_at))
         return delivery.error or _in_one_line(delivery.sent_at)
 
     def change_view(
@@ -73,7 +76,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, delivery):
             raise PermissionDenied
         if not isinstance(delivery, WebhookDelivery):
-            raise Http404("There is no such delivery.")
+            raise Http404(gettext("There is no such delivery."))
         may_send = request.user.has_perm("analytics.change_webhookendpoint")
         if request.method == "POST":
             if not may_send:
@@ -90,10 +93,14 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 def _tell(request: HttpRequest, delivery: WebhookDelivery) -> None:
     """Send a delivery again, and say when it goes."""
     if not send_again(delivery):
-        messages.info(request, "It waits already.")
+        messages.info(request, gettext("It waits already."))
         return
-    when = "within a minute" if delivery.endpoint.enabled else "once the webhook is on"
-    messages.success(request, f"It will be sent again {when}, with the same id.")
+    messages.success(
+        request,
+        gettext("It will be sent again within a minute, with the same id.")
+        if delivery.endpoint.enabled
+        else gettext("It will be sent again once the webhook is on, with the same id."),
+    )
 
 
 def _context(delivery: WebhookDelivery, *, may_send: bool) -> dict[str, object]:

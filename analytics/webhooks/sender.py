@@ -11,6 +11,7 @@ from urllib3.response import BaseHTTPResponse
 
 from analytics.webhooks.addresses import NotAllowed, read_url
 from analytics.webhooks.connections import JudgedAdapter, Watch, watched
+from customers.text.say import english, in_english
 
 SECONDS = 15.0
 MOST_OF_ANSWER = 4_096
@@ -22,8 +23,8 @@ _HEADERS = {
     "Accept-Encoding": "identity",
 }
 _WORDS = {
-    ConnectionRefusedError: "The connection was refused.",
-    TimeoutError: "No connection within {seconds:.0f} seconds.",
+    ConnectionRefusedError: english("The connection was refused."),
+    TimeoutError: english("No connection within {seconds:.0f} seconds."),
 }
 
 
@@ -58,7 +59,7 @@ class Sender:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a body, and return what came of it; raises nothing that the other side causes."""
         began = time.monotonic()
-        with watched(self.seconds) as watch:
+        with in_english(), watched(self.seconds) as watch:  # What came back is stored.
             try:
                 target = read_url(url)
                 request = requests.Request("POST", target.url, {**_HEADERS, **headers}, data=body).prepare()
@@ -82,20 +83,26 @@ class Sender:
         if isinstance(cause, NotAllowed):
             return str(cause)
         if watch.is_over or isinstance(error, requests.Timeout):
-            return f"No answer within {self.seconds:.0f} seconds."
+            return english(f"No answer within {self.seconds:.0f} seconds.")
         if isinstance(error, requests.exceptions.SSLError):
-            return f"The certificate was not accepted: {_reason(error)}"[:300]
+            return english(f"The certificate was not accepted: {_reason(error)}")[:300]
         for kind, words in _WORDS.items():
             if isinstance(cause, kind):
                 return words.format(seconds=self.seconds)
-        return "There is no way to that address." if watch.refusal else "The connection ended before an answer came."
+        return (
+            english("There is no way to that address.")
+            if watch.refusal
+            else english("The connection ended before an answer came.")
+        )
 
 
 def _reason(error: BaseException) -> str:
     """Return what OpenSSL says, which stands at the end of a chain of errors."""
     said = str(error)
     return (
-        said.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0] if "verify failed" in said else said
+        said.rpartition(english("certificate verify failed: "))[2].partition(" (_ssl")[0]
+        if english("verify failed") in said
+        else said
     )
 
 

@@ -12,6 +12,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
+
+from customers.text.say import say
 
 PREFIX = "whsec_"
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -40,7 +43,7 @@ def secret_of(kept: str) -> str:
     seed, _dot, fingerprint = kept.partition(".")
     key = _derived(seed)
     if not hmac.compare_digest(_fingerprint(key), fingerprint):
-        raise SecretLost("SECRET_KEY has been changed since the secret was made")
+        raise SecretLost(gettext("SECRET_KEY has been changed since the secret was made"))
     return PREFIX + base64.b64encode(key).decode()
 
 
@@ -48,13 +51,13 @@ def key_of(secret: str) -> bytes:
     """Return the bytes that a secret stands for; raises ``NotVerified`` where it is none."""
     given = secret.strip()
     if not given.startswith(PREFIX):
-        raise NotVerified(f"A secret begins with {PREFIX}")
+        raise NotVerified(say("A secret begins with {beginning}", beginning=PREFIX))
     try:
         key = base64.b64decode(given.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise NotVerified("The secret is not complete, or has other characters in it") from None
+        raise NotVerified(gettext("The secret is not complete, or has other characters in it")) from None
     if not FEWEST_BYTES <= len(key) <= MOST_BYTES:
-        raise NotVerified("The secret is not complete")
+        raise NotVerified(gettext("The secret is not complete"))
     return key
 
 
@@ -69,7 +72,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes) -> None:
     expected = _signature(key_of(secret), headers[ID], headers[TIMESTAMP], body)
     given = headers[SIGNATURE].split(" ")
     if not any(hmac.compare_digest(one.encode(), expected.encode()) for one in given):
-        raise NotVerified("The secret is not the one that this endpoint signs with")
+        raise NotVerified(gettext("The secret is not the one that this endpoint signs with"))
 
 
 def _signature(key: bytes, uid: str, moment: str, body: bytes) -> str:

@@ -8,6 +8,7 @@ from analytics.crm.hubspot.http import Caller, CrmAnswer, words_of
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult, refuse_foreign
 from analytics.models import Destination
 from customers.core.limits import batches
+from customers.text.say import english
 
 VERSION = "2026-03"
 """The dated version of every path."""
@@ -36,9 +37,13 @@ class HubSpot:
         answer = self._call("GET", _PROPERTIES)
         there = {one["name"]: one for one in answer.body.get("results", []) if not one.get("archived")}
         destination = self._destination
-        faults = [f"HubSpot has no company property {name}." for name in sorted(destination.ours - set(there))]
+        faults = [
+            english(f"HubSpot has no company property {name}.") for name in sorted(destination.ours - set(there))
+        ]
         if destination.match_key in there and not there[destination.match_key].get("hasUniqueValue"):
-            faults.append(f"The property {destination.match_key} does not require unique values, so it cannot match.")
+            faults.append(
+                english(f"The property {destination.match_key} does not require unique values, so it cannot match.")
+            )
         return faults
 
     def read(self, keys: Iterable[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
@@ -108,10 +113,10 @@ class HubSpot:
     def _reason(self, answer: CrmAnswer) -> str:
         token, said = variable_of(self._destination, "TOKEN"), words_of(answer.body)
         if answer.status == 401:
-            return f"HubSpot does not accept the token in {token}: {said}"
+            return english(f"HubSpot does not accept the token in {token}: {said}")
         if answer.status == 403:
-            return f"The private app whose token is in {token} lacks a scope: {said}"
-        return f"HubSpot answers {answer.status}: {said}"
+            return english(f"The private app whose token is in {token} lacks a scope: {said}")
+        return english(f"HubSpot answers {answer.status}: {said}")
 
 
 def _calls(rows: Iterable[CrmRow]) -> Iterator[list[CrmRow]]:

@@ -6,6 +6,7 @@ import requests
 
 from analytics.crm.calls import FAILURES, TOO_MANY, Body, Interrupted, call_once, too_often, until_answered
 from customers.core.bearer import Bearer
+from customers.text.say import english
 
 TIMEOUT = (5.0, 30.0)
 PAUSES = (1.0, 4.0, 10.0)
@@ -39,13 +40,13 @@ class Caller:
     def _once(self, method: str, path: str, body: Body | None) -> CrmAnswer:
         response = call_once(self._session, method, self._address + path, TIMEOUT, json=body)
         if response.status_code in FAILURES:
-            raise Interrupted(f"HTTP {response.status_code}")
+            raise Interrupted(english(f"HTTP {response.status_code}"))
         try:
             found = response.json() if response.content else {}
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise Interrupted("its answer was cut off, or is none of its own")
+            raise Interrupted(english("its answer was cut off, or is none of its own"))
         if response.status_code == TOO_MANY:
             raise too_often(words_of(found), response, otherwise=1.0)
         return CrmAnswer(response.status_code, found)
@@ -53,4 +54,4 @@ class Caller:
 
 def words_of(body: Body) -> str:
     """Return HubSpot's own words about a failure."""
-    return str(body.get("message") or "no reason given")
+    return str(body.get("message") or english("no reason given"))

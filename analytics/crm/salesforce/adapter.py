@@ -9,8 +9,9 @@ from analytics.crm.salesforce.jobs import Jobs
 from analytics.crm.salesforce.query import accounts
 from analytics.crm.salesforce.upload import Upload, cells_of, columns_of
 from analytics.wording import counted, in_a_row
+from customers.text.say import english
 
-ACCOUNT = "Account"
+ACCOUNT = english("Account")
 # The rows of a job are in memory until its results are. An upload grows by half there, to at most 150 MB.
 MOST_ROWS = 5_000
 MOST_BYTES = 100_000_000
@@ -41,13 +42,13 @@ class Salesforce:
         try:
             told = self._connection.json("GET", f"{DATA}/sobjects/{ACCOUNT}/describe/")
         except RequestRefused as refused:
-            return [f"The app’s user may not see accounts. {refused}"]
+            return [english(f"The app’s user may not see accounts. {refused}")]
         described = {str(field.get("name")).lower(): field for field in _objects(told.get("fields"))}
-        faults = [] if told.get("updateable") else ["The app’s user may not edit accounts."]
+        faults = [] if told.get("updateable") else [english("The app’s user may not edit accounts.")]
         faults += [words for name in self._columns if (words := _fault(name, described.get(name.lower())))]
         key = described.get(self._match_key.lower())
         if key and not (key.get("externalId") and key.get("unique")):
-            faults.append(f"{self._match_key} is no unique external id. Tick both boxes of the field.")
+            faults.append(english(f"{self._match_key} is no unique external id. Tick both boxes of the field."))
         return faults
 
     def read(self, keys: Iterable[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
@@ -82,7 +83,7 @@ class Salesforce:
         """Return what earlier jobs did, with the cells that they had; a job that never began is given up."""
         dealt: Dealt = {}
         for job in jobs:
-            if self._jobs.state(job) == "Open":
+            if self._jobs.state(job) == english("Open"):
                 self._jobs.give_up(job)
                 continue
             if _has_results(self._jobs.wait(job)):
@@ -101,7 +102,7 @@ class Salesforce:
                     del left[result.key]
                     yield result
         if left:
-            words = str(info.get("errorMessage") or "Salesforce has not processed this row.")
+            words = str(info.get("errorMessage") or english("Salesforce has not processed this row."))
             yield from (RowResult(key, RowOutcome.UNKNOWN, words) for key in left)
             raise CrmUnavailable(_stopped(job, info, len(left)))
 
@@ -140,16 +141,16 @@ def _has_results(info: Mapping[str, object]) -> bool:
 
 def _fault(name: str, field: Mapping[str, object] | None) -> str:
     if field is None:
-        return f"Account has no field {name} that the app’s user may see."
-    rights = {"createable": "fill it in a new account", "updateable": "edit it"}
+        return english(f"Account has no field {name} that the app’s user may see.")
+    rights = {"createable": english("fill it in a new account"), "updateable": english("edit it")}
     lacking = [words for right, words in rights.items() if not field.get(right)]
-    return f"{name}: the app’s user may not {in_a_row(lacking)}." if lacking else ""
+    return english(f"{name}: the app’s user may not {in_a_row(lacking)}.") if lacking else ""
 
 
 def _stopped(job: str, info: Mapping[str, object], left: int) -> str:
-    words = info.get("errorMessage") or {"Aborted": "somebody aborted it there"}.get(
-        str(info.get("state")), "no reason given"
+    words = info.get("errorMessage") or {english("Aborted"): english("somebody aborted it there")}.get(
+        str(info.get("state")), english("no reason given")
     )
-    return (
+    return english(
         f"Job {job} in Salesforce left {counted(left, 'row')} unprocessed: {words}. Mend that, then resume the push."
     )

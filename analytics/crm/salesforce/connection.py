@@ -19,10 +19,11 @@ from analytics.crm.calls import (
 from analytics.crm.interface import CrmUnavailable
 from analytics.wording import one_line
 from customers.core.bearer import Bearer
+from customers.text.say import english
 
 VERSION = "v67.0"
 DATA = f"/services/data/{VERSION}"
-NOT_SALESFORCE = "What answers at Salesforce’s address is not Salesforce. Check the address."
+NOT_SALESFORCE = english("What answers at Salesforce’s address is not Salesforce. Check the address.")
 _MAX_WORDS = 500
 _OK = range(200, 300)
 _MOVED = range(300, 400)
@@ -55,7 +56,7 @@ class RequestRefused(CrmUnavailable):
     """Salesforce refuses the request; ``code`` is its error code."""
 
     def __init__(self, status: int, code: str, words: str) -> None:
-        super().__init__(f"Salesforce refuses the request: {words}")
+        super().__init__(english(f"Salesforce refuses the request: {words}"))
         self.status = status
         self.code = code
 
@@ -110,7 +111,7 @@ class Connection:
     def _address(self, path: str) -> str:
         address = urljoin(self._credentials.url + "/", path)
         if urlsplit(address)[:2] != urlsplit(self._credentials.url)[:2]:
-            raise CrmUnavailable("Salesforce names an address that is not its own.")
+            raise CrmUnavailable(english("Salesforce names an address that is not its own."))
         return address
 
     def _new_token(self) -> str:
@@ -130,7 +131,7 @@ class Connection:
             raise _as_error(answer)
         words = one_line(str(told.get("error_description") or told.get("error") or answer.status_code), _MAX_WORDS)
         raise CrmUnavailable(
-            f"Salesforce gives no token: {words}. Check the app’s key, its secret and its Run As user."
+            english(f"Salesforce gives no token: {words}. Check the app’s key, its secret and its Run As user.")
         )
 
 
@@ -149,15 +150,17 @@ def _as_error(answer: requests.Response) -> Exception:
     """Return what an answer other than 2xx means."""
     told = _told(answer)
     code = str(told.get("errorCode", ""))
-    words = one_line(str(told.get("message") or f"HTTP {answer.status_code}"), _MAX_WORDS)
+    words = one_line(str(told.get("message") or english(f"HTTP {answer.status_code}")), _MAX_WORDS)
     if answer.status_code in _MOVED:
-        return CrmUnavailable("Salesforce has moved to another address. Give the My Domain address that it has now.")
+        return CrmUnavailable(
+            english("Salesforce has moved to another address. Give the My Domain address that it has now.")
+        )
     if answer.status_code == TOO_MANY:
-        return too_often("it is asked too often", answer)
+        return too_often(english("it is asked too often"), answer)
     if code == "REQUEST_LIMIT_EXCEEDED":
-        return CrmUnavailable("Salesforce’s limit of requests a day is used up. Resume the push tomorrow.")
+        return CrmUnavailable(english("Salesforce’s limit of requests a day is used up. Resume the push tomorrow."))
     if answer.status_code in FAILURES:
         return Interrupted(words)
     if answer.status_code == _UNAUTHORIZED:
-        return CrmUnavailable(f"Salesforce refuses its own token: {words}. Check the app’s policies.")
+        return CrmUnavailable(english(f"Salesforce refuses its own token: {words}. Check the app’s policies."))
     return RequestRefused(answer.status_code, code, words)

@@ -14,6 +14,7 @@ from analytics.crm.calls import Interrupted, until_answered
 from analytics.crm.interface import CrmAtWork, CrmUnavailable, RowOutcome, RowResult
 from analytics.crm.salesforce.connection import DATA, Connection, RequestRefused
 from analytics.wording import one_line
+from customers.text.say import english
 
 _JOBS = f"{DATA}/jobs/ingest"
 _ID = re.compile(r"[A-Za-z0-9]{15,18}")
@@ -41,7 +42,7 @@ class Jobs:
         }
         job = str(self._connection.json("POST", _JOBS, asked).get("id"))
         if not _ID.fullmatch(job):
-            raise CrmUnavailable("Salesforce names a job that cannot be one.")
+            raise CrmUnavailable(english("Salesforce names a job that cannot be one."))
         return job
 
     def upload(self, job: str, content: bytes) -> None:
@@ -56,7 +57,7 @@ class Jobs:
             try:
                 self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": "UploadComplete"})
             except (Interrupted, RequestRefused):
-                if self.state(job) == "Open":
+                if self.state(job) == english("Open"):
                     raise
 
         until_answered("Salesforce", close, self._connection.patience.pauses)
@@ -64,7 +65,7 @@ class Jobs:
     def give_up(self, job: str) -> None:
         """Abort a job that has not begun. One that cannot be aborted stays open, and does nothing."""
         try:
-            self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": "Aborted"})
+            self._connection.once("PATCH", f"{_JOBS}/{job}", json={"state": english("Aborted")})
         except (Interrupted, RequestRefused):
             return
 
@@ -79,7 +80,7 @@ class Jobs:
         while (info := self._info(job)).get("state") in _AT_WORK:
             if time.monotonic() > until:
                 raise CrmAtWork(
-                    f"Salesforce is still at work on job {job}. Resume the push later: it is not sent twice."
+                    english(f"Salesforce is still at work on job {job}. Resume the push later: it is not sent twice.")
                 )
             time.sleep(pause)
             pause = min(pause * _GROWTH, patience.longest_poll)

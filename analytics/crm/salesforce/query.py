@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from analytics.crm.interface import CrmUnavailable
 from analytics.crm.salesforce.connection import DATA, Connection
+from customers.text.say import english
 
 # A request may have 16,384 bytes with its headers; the platform adds to a query before it runs it.
 MOST_OF_ADDRESS = 6_000
@@ -56,7 +57,7 @@ def _records(connection: Connection, path: str) -> Iterator[Mapping[str, object]
         answer = connection.json("GET", path)
         records = answer.get("records")
         if not isinstance(records, list):
-            raise CrmUnavailable("Salesforce answers a query without records.")
+            raise CrmUnavailable(english("Salesforce answers a query without records."))
         yield from records
         path = "" if answer.get("done", True) else str(answer.get("nextRecordsUrl", ""))
 
