@@ -2,8 +2,12 @@
 
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
-_CALLED = {"auth.Group": ("role", "roles"), "axes.AccessAttempt": ("failed login", "failed logins")}
+_CALLED = {
+    "auth.Group": (_("role"), _("roles")),
+    "axes.AccessAttempt": (_("failed login"), _("failed logins")),
+}
 """What the pages call rows of others' models; migrations look at what the models themselves say."""
 
 

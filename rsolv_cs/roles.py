@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from customers.audit import trail
 from customers.core.roles import Role
+from customers.text.say import english
 
 _APPS = ("customers", "analytics")
 
@@ -59,7 +60,9 @@ def sync(**_options: object) -> None:
 def _name_permissions() -> None:
     """Name permissions by what the pages call their rows; Django keeps what a row was called at first."""
     nouns = {
-        f"{model._meta.app_label}.{action}_{model._meta.model_name}": f"Can {action} {model._meta.verbose_name}"
+        f"{model._meta.app_label}.{action}_{model._meta.model_name}": english(
+            f"Can {action} {model._meta.verbose_name_raw}"
+        )
         for model in apps.get_models()
         for action in model._meta.default_permissions
     }

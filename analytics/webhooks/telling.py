@@ -13,7 +13,7 @@ from analytics.mail.post import SmtpSession
 from analytics.models import WebhookEndpoint
 from customers.audit import trail
 from customers.core.roles import staff_who_may
-from customers.text.say import say
+from customers.text.say import english, say
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def tell_turned_off() -> int:
                     logger.warning("A mail about webhook %s was not sent: %s", endpoint.pk, type(error).__name__)
             if told:
                 WebhookEndpoint.objects.filter(pk=endpoint.pk).update(told_at=timezone.now())
-                trail.record(trail.Action.MAIL, endpoint, detail=f"Turned off: told {told} by email")
+                trail.record(trail.Action.MAIL, endpoint, detail=english(f"Turned off: told {told} by email"))
             sent += told
     return sent
 

@@ -18,11 +18,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
 from customers.runs.retention import expired_failures
+from customers.text.say import english, in_english
+from customers.text.written import number
 
 TOO_MANY = 429
 # One address tries many names: so many times the attempts of one name, and it is locked for every name.
@@ -95,7 +98,7 @@ class Attempts(AxesDatabaseHandler):
             _count_locked(request)
         elif request is not None and request.axes_locked_out:
             minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
-            record_failed_login("login locked", f"at this address, for {minutes} minutes")
+            record_failed_login(english("login locked"), english(f"at this address, for {minutes} minutes"))
 
     def locked_until(self, request: AxesRequest, credentials: Credentials | None) -> datetime:
         """When the lock that is in force now ends."""
@@ -131,15 +134,16 @@ def _count_locked(request: AxesRequest) -> None:
         # Its time was over between the two.
         count = 1
     if str(count).rstrip("0") == "1":
-        attempts = f"{count:,} more attempt{'s' if count > 1 else ''}"
-        record_failed_login("login locked", f"{attempts} at this address while it was locked")
+        with in_english():
+            attempts = english(f"{number(count)} more attempt{'s' if count > 1 else ''}")
+        record_failed_login(english("login locked"), english(f"{attempts} at this address while it was locked"))
 
 
 def locked(request: AxesRequest, _response: HttpResponse | None, credentials: Credentials | None) -> HttpResponse:
     """The page that says for how long; the same one whether the name exists or not."""
     left = Attempts().locked_until(request, credentials) - timezone.now()
     minutes = max(1, -(-left // timedelta(minutes=1)))
-    context = {**admin.site.each_context(request), "title": "Too many attempts", "minutes": minutes}
+    context = {**admin.site.each_context(request), "title": gettext("Too many attempts"), "minutes": minutes}
     response = render(request, "login/locked.html", context, status=TOO_MANY)
     response.headers["Retry-After"] = str(max(1, int(left.total_seconds())))
     return response
@@ -169,4 +173,8 @@ def count_anew(instance: AccessAttempt, **_kwargs: object) -> None:
     if abs(timezone.now() - instance.attempt_time) > settings.AXES_COOLOFF_TIME:
         return
     failures = instance.failures_since_start
-    trail.record(trail.Action.RIGHTS, "failed logins", detail=f"{failures} wrong passwords do not count any more")
+    trail.record(
+        trail.Action.RIGHTS,
+        english("failed logins"),
+        detail=english(f"{failures} wrong passwords do not count any more"),
+    )

@@ -7,9 +7,11 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.core.pages import admin_response, user_of
+from customers.text.say import english
 from rsolv_cs.login import second_factor, sessions
 from rsolv_cs.login.attempts import Credentials, is_locked_out, locked, view_name
 from rsolv_cs.web.sent import sent
@@ -71,10 +73,10 @@ def _take(request: HttpRequest) -> HttpResponse | None:
     if is_locked_out(request):
         return locked(request, None, credentials)
     if user is None or user.pk != request.user.pk:
-        return _ask(request, "This is not your password.")
+        return _ask(request, gettext("This is not your password."))
     request.session.cycle_key()
     request.session[CONFIRMED] = sessions.now()
-    trail.record(trail.Action.LOGIN, request.user, detail="password given again")
+    trail.record(trail.Action.LOGIN, request.user, detail=english("password given again"))
     return redirect(request.get_full_path()) if THEN in request.POST else None
 
 
@@ -82,7 +84,7 @@ def _ask(request: HttpRequest, error: str = "") -> HttpResponse:
     fields = [field for field in sent(request).fields if field.name not in {FIELD, THEN}]
     is_shown = request.method == "GET" or THEN in request.POST
     context = {
-        "title": "Confirm your password",
+        "title": gettext("Confirm your password"),
         "layout": "login/page.html" if second_factor.needed(request) else "second_factor/inside.html",
         "error": error,
         "fields": [] if is_shown else fields,

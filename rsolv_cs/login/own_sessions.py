@@ -15,12 +15,14 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.core.client import client_address
 from customers.core.pages import user_of
 from customers.core.sql import waiting_at_most
 from customers.models import OpenSession
+from customers.text.say import english, say
 
 _BROWSERS = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
 _SYSTEMS = {
@@ -92,7 +94,8 @@ def device(agent: str) -> str:
     """What a browser says of itself, in words; it may say anything."""
     browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
-    return " on ".join(filter(None, [browser or "Unknown browser", system]))
+    browser = browser or gettext("Unknown browser")
+    return say("{browser} on {system}", browser=browser, system=system) if system else browser
 
 
 @receiver(user_logged_out, dispatch_uid="rsolv_cs.forget_session")
@@ -107,5 +110,5 @@ def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: obj
     if raw or created or (instance.is_active and instance.is_staff):
         return
     if count := end_all(instance):
-        said = f"{count} session{'s' if count > 1 else ''} ended, because the account cannot log in any more"
+        said = english(f"{count} session{'s' if count > 1 else ''} ended, because the account cannot log in any more")
         trail.record(trail.Action.LOGOUT, instance, detail=said)

@@ -3,9 +3,11 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.core.pages import StaffRequest, admin_page, admin_response
+from customers.text.say import english, say_n
 from rsolv_cs.login import own_sessions
 
 
@@ -20,13 +22,15 @@ def sessions(request: StaffRequest) -> HttpResponse:
         else:
             asked = request.POST.get("session", "")
             ended = own_sessions.end([one.key for one in own if str(one.pk) == asked and one.key != current])
-        said = f"{ended} session{'' if ended == 1 else 's'} ended"
         if ended:
-            trail.record(trail.Action.LOGOUT, request.user, detail=said)
-        messages.info(request, f"{said}." if ended else "There was nothing to end: that session is over.")
+            detail = english(f"{ended} session{'' if ended == 1 else 's'} ended")
+            trail.record(trail.Action.LOGOUT, request.user, detail=detail)
+            messages.info(request, say_n("{number} session ended.", "{number} sessions ended.", ended))
+        else:
+            messages.info(request, gettext("There was nothing to end: that session is over."))
         return redirect("sessions")
     rows = [
         {"session": one, "device": own_sessions.device(one.browser), "is_current": one.key == current} for one in own
     ]
     rows.sort(key=lambda row: not row["is_current"])
-    return admin_response(request, "login/sessions.html", {"title": "Sessions", "rows": rows})
+    return admin_response(request, "login/sessions.html", {"title": gettext("Sessions"), "rows": rows})

@@ -10,11 +10,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from customers.audit import trail
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
+from customers.text.say import english
 from rsolv_cs.login import second_factor
 
 
@@ -32,7 +34,7 @@ def _page(request: StaffRequest, status: int = 200, **more: object) -> HttpRespo
     is_on = TOTPDevice.objects.filter(user=user, confirmed=True).exists()
     waiting = None if is_on else second_factor.pending_device(user)
     context = {
-        "title": "Two-factor authentication",
+        "title": gettext("Two-factor authentication"),
         "is_on": is_on,
         "is_required": second_factor.is_required(user),
         # Whoever must have one sees nothing else until then: no sidebar with its numbers either.
@@ -55,12 +57,12 @@ def _begin(request: StaffRequest) -> HttpResponse:
 def _confirm(request: StaffRequest) -> HttpResponse:
     device = second_factor.pending_device(request.user)
     if device is None or second_factor.has_factor(request.user):
-        messages.error(request, "This took longer than a quarter of an hour; please begin again.")
+        messages.error(request, gettext("This took longer than a quarter of an hour; please begin again."))
         return redirect("second-factor")
     codes = second_factor.confirm(request, device, request.POST.get("code", ""))
     if codes is None:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=second_factor.wrong(device))
-    note(request.user, request.user, "Turned two-factor authentication on.")
+    note(request.user, request.user, english("Turned two-factor authentication on."))
     return _page(request, codes=codes)
 
 
@@ -68,7 +70,7 @@ def _new_codes(request: StaffRequest) -> HttpResponse:
     error = second_factor.verify_code(request, request.POST.get("code", ""))
     if error:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="codes")
-    note(request.user, request.user, "Made new recovery codes.")
+    note(request.user, request.user, english("Made new recovery codes."))
     return _page(request, codes=second_factor.new_recovery_codes(request.user))
 
 
@@ -77,15 +79,15 @@ def _remove(request: StaffRequest) -> HttpResponse:
         return _page(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            error="Your role needs two-factor authentication.",
+            error=gettext("Your role needs two-factor authentication."),
             failed="remove",
         )
     error = second_factor.verify_code(request, request.POST.get("code", ""))
     if error:
         return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, error=error, failed="remove")
     second_factor.remove(request.user)
-    note(request.user, request.user, "Turned two-factor authentication off.")
-    messages.success(request, "Two-factor authentication is off.")
+    note(request.user, request.user, english("Turned two-factor authentication off."))
+    messages.success(request, gettext("Two-factor authentication is off."))
     return redirect("second-factor")
 
 
@@ -100,7 +102,7 @@ def verify(request: StaffRequest) -> HttpResponse:
         error = second_factor.verify_code(request, request.POST.get("code", ""))
         if not error:
             return redirect(back)
-    context = {"title": "Two-factor authentication", "error": error, "next": back}
+    context = {"title": gettext("Two-factor authentication"), "error": error, "next": back}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return admin_response(request, "second_factor/verify.html", context, status=status)
 

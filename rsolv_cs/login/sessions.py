@@ -19,7 +19,9 @@ from django.core import signing
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 
+from customers.text.say import say_n
 from rsolv_cs.login import own_sessions
 
 STARTED = "started"
@@ -103,19 +105,25 @@ def _end_or_seen(request: HttpRequest) -> tuple[int | None, int]:
     if why := why_over(request):
         logout(request)
         if "HX-Request" not in request.headers:
-            messages.info(request, f"You have been logged out, because {why}. Please log in again.")
+            messages.info(request, why)
     return seen, noted
 
 
 def why_over(request: HttpRequest) -> str:
-    """Return why the session of a request is over, in words; '' where it goes on."""
+    """Return what to tell whoever's session is over; '' where it goes on."""
     started = request.session.get(STARTED, 0)
     seen = max(started, _seen(request)[0])
     idle = settings.IDLE_MINUTES * 60
     # What a clock that was ahead has written down would hold until it is that time.
     if idle and abs(now() - seen) > idle:
-        return f"nothing was done for {settings.IDLE_MINUTES} minutes"
-    return "it was long ago" if abs(now() - started) > settings.SESSION_COOKIE_AGE else ""
+        return say_n(
+            "You have been logged out, because nothing was done for {number} minute. Please log in again.",
+            "You have been logged out, because nothing was done for {number} minutes. Please log in again.",
+            settings.IDLE_MINUTES,
+        )
+    if abs(now() - started) > settings.SESSION_COOKIE_AGE:
+        return gettext("You have been logged out, because it was long ago. Please log in again.")
+    return ""
 
 
 def _seen(request: HttpRequest) -> tuple[int, int]:

@@ -22,14 +22,15 @@ from customers.audit import trail
 from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
 from customers.models import AuditEntry
+from customers.text.say import english
 from rsolv_cs.login import own_sessions
 from rsolv_cs.people.links import Links
 
 logger = logging.getLogger(__name__)
 
 LINKS = Links()
-SENT = "Password link sent"
-UNKNOWN = "Password link asked for"
+SENT = english("Password link sent")
+UNKNOWN = english("Password link asked for")
 MAILS_AN_HOUR = 3
 """To one account."""
 REQUESTS_AN_HOUR = 20
@@ -38,7 +39,7 @@ REQUESTS_AN_HOUR = 20
 
 def is_too_often(request: HttpRequest) -> bool:
     """Return whether an address has asked for too many links within the hour."""
-    asked = _within_the_hour().filter(text__startswith="Password link", address=client_address(request))
+    asked = _within_the_hour().filter(text__startswith=english("Password link"), address=client_address(request))
     return asked[:REQUESTS_AN_HOUR].count() >= REQUESTS_AN_HOUR
 
 
@@ -49,7 +50,7 @@ def ask(email: str, site: str) -> None:
     """
     people = [user for user in User.objects.filter(email__iexact=email)[:10] if LINKS.is_open_to(user)]
     if not people:
-        record_failed_login("no account of that address", UNKNOWN)
+        record_failed_login(english("no account of that address"), UNKNOWN)
     mails = []
     for user in people:
         sent = _within_the_hour().filter(model="auth.user", key=str(user.pk), text=SENT)
@@ -67,7 +68,7 @@ def chosen(user: User) -> None:
     own_sessions.end_all(user)
     for attempt in AccessAttempt.objects.filter(username=user.get_username()):
         attempt.delete()
-    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail="Chose a new password by email")
+    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail=english("Chose a new password by email"))
 
 
 def _mails(user: User, site: str) -> list[EmailMessage]:

@@ -3,9 +3,12 @@
 from django import forms
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.mail.message import mail_address
 from customers.core.people import name_of
+from customers.text.say import say
 from rsolv_cs.people.invitations import NewAccount
 
 MAX_NAME_LENGTH = 150
@@ -20,7 +23,7 @@ class InviteForm(forms.Form):
 
     name = forms.CharField(max_length=MAX_NAME_LENGTH)
     email = forms.CharField(max_length=254, widget=forms.EmailInput)
-    role = forms.ModelChoiceField(Group.objects.order_by("pk"), empty_label="Choose a role")
+    role = forms.ModelChoiceField(Group.objects.order_by("pk"), empty_label=_("Choose a role"))
     login = forms.CharField(max_length=150, required=False, validators=[UnicodeUsernameValidator()])
 
     def clean_name(self) -> str:
@@ -35,16 +38,16 @@ class InviteForm(forms.Form):
             raise forms.ValidationError(f"{error}.") from error
         other = User.objects.filter(email__iexact=email).first()
         if other:
-            raise forms.ValidationError(f"{name_of(other)} has this address already.")
+            raise forms.ValidationError(say("{name} has this address already.", name=name_of(other)))
         return email
 
     def clean(self) -> None:
         """Take the address for the login, and refuse one that somebody has."""
         login = self.cleaned_data.get("login") or self.cleaned_data.get("email", "").lower()
         if login and User.objects.filter(username__iexact=login).exists():
-            self.add_error("login", f"Somebody has the login {login} already; choose another one.")
+            self.add_error("login", say("Somebody has the login {login} already; choose another one.", login=login))
         elif len(login) > MAX_NAME_LENGTH:
-            self.add_error("login", "The address is too long for a login; choose one.")
+            self.add_error("login", gettext("The address is too long for a login; choose one."))
         self.cleaned_data["login"] = login
 
     @property
@@ -63,7 +66,7 @@ class RoleNameForm(forms.Form):
         """Return a name that no other role has."""
         name = _one_line(self.cleaned_data["name"])
         if Group.objects.filter(name__iexact=name).exists():
-            raise forms.ValidationError("There is a role of that name already; choose another one.")
+            raise forms.ValidationError(gettext("There is a role of that name already; choose another one."))
         return name
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group, User
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from customers.core.roles import staff_who_may
 
 MANAGES = "auth.change_user"
-REASON = "Nobody else could manage users then. Make somebody else an Administrator first."
+REASON = _("Nobody else could manage users then. Make somebody else an Administrator first.")
 
 
 def are_last(people: Iterable[User]) -> bool:

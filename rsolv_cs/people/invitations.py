@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.mail import message, outbox
 from analytics.mail.compose import language_of, render_email
@@ -16,9 +17,11 @@ from analytics.mail.post import SmtpSession
 from analytics.models import Invitation
 from analytics.outreach.draft import sender_name
 from customers.audit import trail
+from customers.text.say import english, in_english
 from rsolv_cs.people.links import InvitationLinks
 
 LINKS = InvitationLinks()
+_NO_MAIL = _("No email can be sent from here, because EMAIL_URL is not set.")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class MailOutcome:
 
 def create(new: NewAccount, by: User) -> Invitation:
     """Make the account of a member of staff, who cannot log in before choosing a password."""
-    first, _, last = new.name.rpartition(" ") if " " in new.name else (new.name, "", "")
+    first, _blank, last = new.name.rpartition(" ") if " " in new.name else (new.name, "", "")
     with transaction.atomic():
         user = User(username=new.login, first_name=first, last_name=last, email=new.email, is_staff=True)
         user.set_unusable_password()
@@ -56,18 +59,19 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
     # The moment is a part of the link: two mails of one moment would have the same one.
     moment = max(now, invitation.invited_at + timedelta(microseconds=1))
     if not outbox.claim(invitation, now, invited_at=moment, invited_by=by.get_username()):
-        return MailOutcome("Somebody else is sending it at this moment.", "")
+        return MailOutcome(gettext("Somebody else is sending it at this moment."), "")
     invitation.refresh_from_db()
     user = invitation.user
     # Where nobody has a password, the first login by the provider takes the invitation.
     provider = settings.OIDC_LABEL if settings.OIDC_ONLY else ""
     link = f"{site}{reverse('sso') if provider else LINKS.path_for(user)}"
     if not message.is_on():
-        why = outbox.Outcome(outbox.Result.REFUSED, "No email can be sent from here, because EMAIL_URL is not set.")
-        with transaction.atomic():
-            outbox.record(invitation, why)
-            trail.record(trail.Action.MAIL, user, detail="Invitation made; no email is set up, the link was shown")
-        return MailOutcome(why.reason, link)
+        with in_english(), transaction.atomic():
+            outbox.record(invitation, outbox.Outcome(outbox.Result.REFUSED, str(_NO_MAIL)))
+            trail.record(
+                trail.Action.MAIL, user, detail=english("Invitation made; no email is set up, the link was shown")
+            )
+        return MailOutcome(str(_NO_MAIL), link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
     context["provider"] = provider
     with language_of(user):
@@ -77,7 +81,7 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
     outcome = outbox.deliver(
         invitation,
         lambda: session.send(mail.addressed(user.email, f"invitation-{invitation.pk}-{moment.timestamp():.6f}")),
-        audit=lambda: trail.record(trail.Action.MAIL, user, detail=f"Invitation sent to {user.email}"),
+        audit=lambda: trail.record(trail.Action.MAIL, user, detail=english(f"Invitation sent to {user.email}")),
     )
     session.close()
     return MailOutcome(outcome.reason, link if outcome.reason else "")
@@ -96,4 +100,4 @@ def withdraw(invitation: Invitation) -> bool:
 def joined(user: User) -> None:
     """Note that somebody has joined by their invitation."""
     Invitation.objects.filter(user=user).update(joined_at=timezone.now())
-    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail="Joined by the invitation")
+    trail.record(trail.Action.RIGHTS, user, actor=user.get_username(), detail=english("Joined by the invitation"))

@@ -6,14 +6,15 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from customers.admin.users import GroupAdmin
 from customers.core.pages import StaffRequest, admin_response
 from customers.core.roles import Role
+from customers.text.say import say
 from rsolv_cs.people.forms import RoleNameForm
-
-BUILT_IN, OWN = "Built in", "Own"
 
 admin.site.unregister(Group)
 
@@ -35,10 +36,10 @@ class RoleAdmin(GroupAdmin):
     class Media:
         css = {"all": ["rsolv_cs/people.css"]}
 
-    @display(description="kind", label={BUILT_IN: "info", OWN: "default"})
-    def kind(self, role: Group) -> str:
-        """Return whether it comes with the tool."""
-        return BUILT_IN if is_built_in(role) else OWN
+    @display(description=_("kind"), label={"built_in": "info", "own": "default"})  # type: ignore[arg-type]  # the theme types it as str
+    def kind(self, role: Group) -> tuple[str, str]:
+        """Return whether it comes with the tool, as a pill."""
+        return ("built_in", gettext("Built in")) if is_built_in(role) else ("own", gettext("Own"))
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """Not of a built-in role."""
@@ -52,20 +53,24 @@ class RoleAdmin(GroupAdmin):
         """For who may add roles."""
         return self.has_add_permission(request)
 
-    @action(description="Copy as own role", url_path="copy", permissions=["copy"])  # type: ignore[operator]  # it decorates
+    @action(description=_("Copy as own role"), url_path="copy", permissions=["copy"])  # type: ignore[operator, arg-type]  # it decorates
     def copy(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Ask for a name; when sent, make a role with the same permissions."""
         role = self.get_object(request, object_id)
         if not isinstance(role, Group):
-            raise Http404("There is no such role.")
+            raise Http404(gettext("There is no such role."))
         if not self.has_view_permission(request, role):
             raise PermissionDenied
-        form = RoleNameForm(request.POST if request.method == "POST" else None, initial={"name": f"{role.name} (own)"})
+        form = RoleNameForm(
+            request.POST if request.method == "POST" else None, initial={"name": say("{name} (own)", name=role.name)}
+        )
         if request.method == "POST" and form.is_valid():
             with transaction.atomic():
                 own = Group.objects.create(name=form.cleaned_data["name"])
                 own.permissions.set(role.permissions.all())
-            messages.success(request, f"{own.name} may do what {role.name} may. Change it as you need.")
+            messages.success(
+                request, say("{own} may do what {role} may. Change it as you need.", own=own.name, role=role.name)
+            )
             return redirect("admin:auth_group_change", own.pk)
-        context = {"title": "Copy role", "form": form, "role": role}
+        context = {"title": gettext("Copy role"), "form": form, "role": role}
         return admin_response(request, "people/copy_role.html", context, status=422 if form.errors else 200)

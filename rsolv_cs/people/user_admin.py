@@ -15,6 +15,8 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.decorators import action, display
 from unfold.forms import UserChangeForm
@@ -22,29 +24,42 @@ from unfold.forms import UserChangeForm
 from analytics.models import Invitation
 from customers.core.pages import StaffRequest, admin_response, user_of
 from customers.editing.form_keys import answer_once
+from customers.text.choices import SpokenChoices
 from customers.text.numbers import number_or_none
+from customers.text.say import say
 from rsolv_cs.people import guard, invitations
 from rsolv_cs.people.forms import InviteForm
 from rsolv_cs.people.views import site_of
 from rsolv_cs.sso.admin import LinkedUserAdmin
 
-INVITED, NOT_SENT, LOCKED, ACTIVE, OFF, SERVICE = (
-    "Invited, not yet joined",
-    "Invitation not sent",
-    "Locked",
-    "Active",
-    "Deactivated",
-    "Service account",
-)
-_COLOURS = {INVITED: "info", SERVICE: "info", NOT_SENT: "danger", LOCKED: "warning", ACTIVE: "success", OFF: "default"}
+
+class AccountStanding(SpokenChoices):
+    """Whether somebody can log in."""
+
+    INVITED = "invited", _("Invited, not yet joined")
+    NOT_SENT = "not_sent", _("Invitation not sent")
+    LOCKED = "locked", _("Locked")
+    ACTIVE = "active", _("Active")
+    OFF = "off", _("Deactivated")
+    SERVICE = "service", _("Service account")
+
+
+_COLOURS: dict[str, str] = {
+    AccountStanding.INVITED: "info",
+    AccountStanding.NOT_SENT: "danger",
+    AccountStanding.LOCKED: "warning",
+    AccountStanding.ACTIVE: "success",
+    AccountStanding.OFF: "default",
+    AccountStanding.SERVICE: "info",
+}
 
 
 class KeepsAnAdministrator(UserChangeForm):
     """Refuses a change after which nobody could manage users."""
 
     class Meta(UserChangeForm.Meta):
-        labels = {"groups": "Roles"}
-        help_texts = {"groups": "What a user may do is the sum of their roles."}
+        labels = {"groups": _("Roles")}
+        help_texts = {"groups": _("What a user may do is the sum of their roles.")}
 
     def clean(self) -> dict[str, Any]:
         """Look at what the account may do afterwards."""
@@ -62,6 +77,17 @@ def _has_factor() -> Exists:
     return Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True))
 
 
+def _standing(user: User, *, is_locked: bool) -> AccountStanding:
+    if not (user.is_active and user.is_staff):
+        return AccountStanding.OFF
+    if hasattr(user, "service_account"):
+        return AccountStanding.SERVICE
+    invitation: Invitation | None = getattr(user, "invitation", None)
+    if invitation and not invitation.joined_at:
+        return AccountStanding.NOT_SENT if invitation.state == Invitation.State.FAILED else AccountStanding.INVITED
+    return AccountStanding.LOCKED if is_locked else AccountStanding.ACTIVE
+
+
 def _waiting(user: object) -> QuerySet[Invitation]:
     """Return the invitation of the user with a key, if they have not joined."""
     return Invitation.objects.select_related("user").filter(user=number_or_none(str(user)), joined_at=None)
@@ -70,12 +96,12 @@ def _waiting(user: object) -> QuerySet[Invitation]:
 class FactorFilter(admin.SimpleListFilter):
     """Filter by two-factor authentication."""
 
-    title = "two-factor authentication"
+    title = _("two-factor authentication")
     parameter_name = "factor"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return on and off."""
-        return [("on", "On"), ("off", "Off")]
+        return [("on", gettext("On")), ("off", gettext("Off"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         """Return the users who have it, or have not."""
@@ -87,14 +113,14 @@ class FactorFilter(admin.SimpleListFilter):
 class RoleFilter(admin.SimpleListFilter):
     """Filter by role."""
 
-    title = "role"
+    title = _("role")
     parameter_name = "role"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the roles, and none."""
         return [
             *((str(pk), name) for pk, name in Group.objects.order_by("pk").values_list("pk", "name")),
-            ("0", "No role"),
+            ("0", gettext("No role")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
@@ -115,7 +141,7 @@ class PeopleAdmin(LinkedUserAdmin):
     list_select_related = ["invitation", "service_account"]
     list_fullwidth = True
     list_before_template = "people/tools.html"  # type: ignore[assignment]  # the theme types it as None
-    search_help_text = "Login, name or email"
+    search_help_text = _("Login, name or email")
     actions_detail = ["reset_second_factor", "unlink_provider", "invitation"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -132,34 +158,28 @@ class PeopleAdmin(LinkedUserAdmin):
         """Return whether the visitor may invite."""
         return {"may_invite": self.has_add_permission(request)}
 
-    @admin.display(description="user", ordering="username")
+    @admin.display(description=_("user"), ordering="username")
     def person(self, user: User) -> SafeString | str:
         """Return the name with the login below it; the login alone where there is no name."""
         name, login = user.get_full_name(), user.get_username()
         return format_html("<bdi>{}</bdi><br><small>{}</small>", name, login) if name else login
 
-    @admin.display(description="role")
+    @admin.display(description=_("role"))
     def roles(self, user: User) -> str:
         """Return the roles, or that there is none."""
-        every = ["Superuser"] * user.is_superuser + sorted(role.name for role in user.groups.all())
-        return ", ".join(every) or "No role"
+        every = [gettext("Superuser")] * user.is_superuser + sorted(role.name for role in user.groups.all())
+        return ", ".join(every) or gettext("No role")
 
-    @admin.display(description="two-factor", ordering="two_factor")
+    @admin.display(description=_("two-factor"), ordering="two_factor")
     def factor(self, user: Any) -> str:
         """Return whether it is on; ``two_factor`` is of the list's query."""
-        return "On" if user.two_factor else "Off"
+        return gettext("On") if user.two_factor else gettext("Off")
 
-    @display(description="state", label=_COLOURS)
-    def standing(self, user: Any) -> str:
-        """Return whether somebody can log in; ``is_locked`` is of the list's query."""
-        if not (user.is_active and user.is_staff):
-            return OFF
-        if hasattr(user, "service_account"):
-            return SERVICE
-        invitation = getattr(user, "invitation", None)
-        if invitation and not invitation.joined_at:
-            return NOT_SENT if invitation.state == Invitation.State.FAILED else INVITED
-        return LOCKED if user.is_locked else ACTIVE
+    @display(description=_("state"), label=_COLOURS)  # type: ignore[arg-type]  # the theme types it as str
+    def standing(self, user: Any) -> tuple[str, str]:
+        """Return whether somebody can log in, as a pill; ``is_locked`` is of the list's query."""
+        standing = _standing(user, is_locked=user.is_locked)
+        return standing.value, standing.label
 
     class Media:
         css = {"all": ["rsolv_cs/people.css"]}
@@ -190,38 +210,47 @@ class PeopleAdmin(LinkedUserAdmin):
         if request.method == "POST" and form.is_valid():
             made.append(invitations.create(form.account, user_of(request)))
             return redirect("admin:auth_user_changelist")
-        context = {"title": "Invite a user", "form": form, "days": settings.INVITATION_DAYS}
+        context = {"title": gettext("Invite a user"), "form": form, "days": settings.INVITATION_DAYS}
         return admin_response(request, "people/invite.html", context, status=422 if form.errors else 200)
 
     def has_invitation_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """For who may add users, of somebody who has not joined."""
         return self.has_add_permission(request) and _waiting(object_id).exists()
 
-    @action(description="Invitation", url_path="invitation", permissions=["invitation"])  # type: ignore[operator]  # it decorates
+    @action(description=_("Invitation"), url_path="invitation", permissions=["invitation"])  # type: ignore[operator, arg-type]  # it decorates
     def invitation(self, request: StaffRequest, object_id: str) -> HttpResponse:
         """Show an invitation; send it again or withdraw it."""
         found = _waiting(object_id).first()
         if found is None:
-            raise Http404("There is no such invitation.")
+            raise Http404(gettext("There is no such invitation."))
         do = request.POST.get("do") if request.method == "POST" else ""
         if do == "send":
             return self._sent(request, found, invitations.send(found, request.user, site_of(request)))
         if do == "withdraw":
             name = found.user.get_username()
             if invitations.withdraw(found):
-                messages.success(request, f"The invitation of {name} is withdrawn, and the account is gone.")
+                messages.success(
+                    request, say("The invitation of {login} is withdrawn, and the account is gone.", login=name)
+                )
             else:
-                messages.error(request, f"{name} has joined meanwhile. Deactivate the account instead.")
+                messages.error(
+                    request, say("{login} has joined meanwhile. Deactivate the account instead.", login=name)
+                )
             return redirect("admin:auth_user_changelist")
-        context = {"title": "Invitation", "invitation": found, "person": found.user, "days": settings.INVITATION_DAYS}
+        context = {
+            "title": gettext("Invitation"),
+            "invitation": found,
+            "person": found.user,
+            "days": settings.INVITATION_DAYS,
+        }
         return admin_response(request, "people/invitation.html", context)
 
     def _sent(self, request: HttpRequest, made: Invitation, sent: invitations.MailOutcome) -> HttpResponse:
         if not sent.error:
-            messages.success(request, f"Invitation sent to {made.user.email}.")
+            messages.success(request, say("Invitation sent to {address}.", address=made.user.email))
             return redirect("admin:auth_user_changelist")
         context = {
-            "title": "Hand over the invitation",
+            "title": gettext("Hand over the invitation"),
             "person": made.user,
             "sent": sent,
             "days": settings.INVITATION_DAYS,

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -35,7 +36,7 @@ def _where_passwords_are(view: Callable[[HttpRequest], HttpResponse]) -> Callabl
     @wraps(view)
     def found(request: HttpRequest) -> HttpResponse:
         if settings.OIDC_ONLY:
-            raise Http404("Nobody chooses a password here: people log in by the provider.")
+            raise Http404(gettext("Nobody chooses a password here: people log in by the provider."))
         return view(request)
 
     return found
@@ -46,7 +47,9 @@ def _where_passwords_are(view: Callable[[HttpRequest], HttpResponse]) -> Callabl
 @sensitive_post_parameters()
 def join(request: HttpRequest) -> HttpResponse:
     """Let somebody who is invited choose a password; they log in afterwards."""
-    return _choose_password(request, invitations.LINKS, invitations.joined, "Welcome to RSOLV Customer Success")
+    return _choose_password(
+        request, invitations.LINKS, invitations.joined, gettext("Welcome to RSOLV Customer Success")
+    )
 
 
 @never_cache
@@ -54,7 +57,7 @@ def join(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def new_password(request: HttpRequest) -> HttpResponse:
     """Let somebody who forgot the password choose another one."""
-    return _choose_password(request, forgotten.LINKS, forgotten.chosen, "Choose a new password")
+    return _choose_password(request, forgotten.LINKS, forgotten.chosen, gettext("Choose a new password"))
 
 
 def _choose_password(request: HttpRequest, links: Links, done: Callable[[User], None], title: str) -> HttpResponse:
@@ -63,11 +66,14 @@ def _choose_password(request: HttpRequest, links: Links, done: Callable[[User], 
     form = SetPasswordForm(user, request.POST if request.method == "POST" else None) if user else None
     if user and form and form.is_valid() and _set_password(user, links, link, form, done):
         logout(request)
-        messages.success(request, "Your password is set. Log in with it now.")
+        messages.success(request, gettext("Your password is set. Log in with it now."))
         # By way of a page: a form that leads to the login itself looks like one that was sent too late.
         return redirect("start")
     if form is None or form.is_valid():
-        context: dict[str, object] = {"title": "This link does not work", "is_invitation": links is invitations.LINKS}
+        context: dict[str, object] = {
+            "title": gettext("This link does not work"),
+            "is_invitation": links is invitations.LINKS,
+        }
         return admin_response(request, "people/link_gone.html", context, status=HTTPStatus.GONE)
     context = {"title": title, "form": form, "person": user, "field": FIELD, "link": link}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
@@ -92,7 +98,7 @@ def _set_password(
 def forgotten_password(request: HttpRequest) -> HttpResponse:
     """Ask for an address, and send a link there; the answer is the same whether or not it is anybody's."""
     form = ForgottenForm(request.POST if request.method == "POST" else None)
-    context = {"title": "Forgotten password", "form": form, "is_mail_on": message.is_on()}
+    context = {"title": gettext("Forgotten password"), "form": form, "is_mail_on": message.is_on()}
     status = HTTPStatus.OK
     if request.method == "POST" and message.is_on():
         if forgotten.is_too_often(request):

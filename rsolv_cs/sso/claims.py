@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from analytics.mail.message import mail_address
+from customers.text.say import english
 from rsolv_cs.sso.refusal import Refused, Why
 
 Claims = Mapping[str, object]
@@ -41,10 +42,10 @@ def told_by(token: Claims, more: Callable[[], Claims], hint: str) -> Told:
     """
     has_factor = _has_second_factor(token)
     if settings.OIDC_REQUIRED_ACR and not has_factor:
-        raise Refused(Why.FACTOR, "neither acr nor amr has a value of OIDC_REQUIRED_ACR")
+        raise Refused(Why.FACTOR, english("neither acr nor amr has a value of OIDC_REQUIRED_ACR"))
     subject = token["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
-        raise Refused(Why.UNTRUSTED, "the token's sub is empty or too long")
+        raise Refused(Why.UNTRUSTED, english("the token's sub is empty or too long"))
     claims = _completed(token, more)
     at = token.get("auth_time")
     first, last = _names(claims)
@@ -92,13 +93,13 @@ def _email(claims: Claims) -> str:
     said = next((claims[name] for name in _VERIFIED if name in claims), None)
     address = claims.get("email")
     if said not in _YES or not isinstance(address, str):
-        raise Refused(Why.UNVERIFIED, "the address is not verified, or there is none")
+        raise Refused(Why.UNVERIFIED, english("the address is not verified, or there is none"))
     try:
         email = mail_address(address)
     except ValueError:
-        raise Refused(Why.UNVERIFIED, "the address cannot be read") from None
+        raise Refused(Why.UNVERIFIED, english("the address cannot be read")) from None
     if email.rpartition("@")[2].lower() not in settings.OIDC_ALLOWED_DOMAINS:
-        raise Refused(Why.DOMAIN, "the address is of no domain in OIDC_ALLOWED_DOMAINS")
+        raise Refused(Why.DOMAIN, english("the address is of no domain in OIDC_ALLOWED_DOMAINS"))
     return email
 
 

@@ -9,6 +9,7 @@ import jwt
 from django.conf import settings
 from django.core.cache import cache
 
+from customers.text.say import english
 from rsolv_cs.sso.fetch import request_json
 from rsolv_cs.sso.refusal import Refused, Unreachable, Why
 
@@ -64,10 +65,10 @@ def signing_key(token: str) -> jwt.PyJWK:
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
-        raise Refused(Why.UNTRUSTED, "the token cannot be read") from None
+        raise Refused(Why.UNTRUSTED, english("the token cannot be read")) from None
     algorithm = header.get("alg")
     if algorithm not in ALGORITHMS:
-        raise Refused(Why.UNTRUSTED, "the token is not signed by a key of the provider")
+        raise Refused(Why.UNTRUSTED, english("the token is not signed by a key of the provider"))
     kept = cache.get(_KEYS)
     found = _matching(kept or [], header.get("kid"), algorithm)
     if found is None:
@@ -75,13 +76,13 @@ def signing_key(token: str) -> jwt.PyJWK:
         cache.set(_KEYS, kept, KEPT_SECONDS)
         found = _matching(kept, header.get("kid"), algorithm)
     if found is None:
-        raise Refused(Why.UNTRUSTED, "the token is signed by a key that the provider does not have")
+        raise Refused(Why.UNTRUSTED, english("the token is signed by a key that the provider does not have"))
     return found
 
 
 def key_names() -> list[str]:
     """Return the names of the provider's keys."""
-    return [str(key.get("kid", "without a name")) for key in _keys()]
+    return [str(key.get("kid", english("without a name"))) for key in _keys()]
 
 
 def _matching(keys: list[Mapping[str, object]], kid: object, algorithm: str) -> jwt.PyJWK | None:
@@ -102,7 +103,7 @@ def _matching(keys: list[Mapping[str, object]], kid: object, algorithm: str) -> 
 def _keys() -> list[Mapping[str, object]]:
     keys = _json_of(provider().jwks_uri).get("keys")
     if not isinstance(keys, list):
-        raise Unreachable("its keys cannot be read")
+        raise Unreachable(english("its keys cannot be read"))
     # A key that both sides know is none of those that the provider alone has.
     return [key for key in keys if isinstance(key, dict) and key.get("kty") in {"RSA", "EC", "OKP"}]
 
@@ -110,14 +111,14 @@ def _keys() -> list[Mapping[str, object]]:
 def _json_of(url: str) -> Mapping[str, object]:
     answer = request_json(url)
     if answer.status != HTTPStatus.OK:
-        raise Unreachable(f"it answers {answer.status}")
+        raise Unreachable(english(f"it answers {answer.status}"))
     return answer.body
 
 
 def _read(document: Mapping[str, object]) -> Provider:
     issuer = str(document.get("issuer", ""))
     if issuer.rstrip("/") != settings.OIDC_ISSUER.rstrip("/"):
-        raise Unreachable("it calls itself by another name than OIDC_ISSUER")
+        raise Unreachable(english("it calls itself by another name than OIDC_ISSUER"))
     methods = document.get("token_endpoint_auth_methods_supported")
     return Provider(
         issuer=issuer,
@@ -138,5 +139,5 @@ def _address(document: Mapping[str, object], name: str, otherwise: str | None = 
         return ""
     scheme = urlsplit(settings.OIDC_ISSUER).scheme
     if not isinstance(found, str) or not found.startswith((f"{scheme}://", "https://")):
-        raise Unreachable(f"its {name} is missing or not secure")
+        raise Unreachable(english(f"its {name} is missing or not secure"))
     return found

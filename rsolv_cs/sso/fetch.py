@@ -11,6 +11,7 @@ import urllib3
 from requests.auth import AuthBase
 
 from customers.core.bearer import Bearer
+from customers.text.say import english
 from rsolv_cs.sso.refusal import Unreachable
 
 TIMEOUT = (3.0, 5.0)
@@ -52,16 +53,16 @@ def request_json(
             ) as response,
         ):
             if response.is_redirect or HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
-                raise Unreachable("its answer leads elsewhere")
+                raise Unreachable(english("its answer leads elsewhere"))
             if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Unreachable(f"it answers {response.status_code}")
+                raise Unreachable(english(f"it answers {response.status_code}"))
             body = _object(_read(response, most_bytes))
             return Answer(response.status_code, body)
     except requests.Timeout:
-        raise Unreachable("it gives no answer in time") from None
+        raise Unreachable(english("it gives no answer in time")) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
         # Without the cause, whose words repeat addresses and what was sent.
-        raise Unreachable("there is no connection to it, or none that is trusted") from None
+        raise Unreachable(english("there is no connection to it, or none that is trusted")) from None
 
 
 def _read(response: requests.Response, most_bytes: int) -> bytes:
@@ -69,9 +70,9 @@ def _read(response: requests.Response, most_bytes: int) -> bytes:
     while part := response.raw.read1(_PART, decode_content=False):
         found += part
         if len(found) > most_bytes:
-            raise Unreachable("its answer is too long")
+            raise Unreachable(english("its answer is too long"))
         if time.monotonic() > end:
-            raise Unreachable("it gives no answer in time")
+            raise Unreachable(english("it gives no answer in time"))
     return found
 
 
@@ -79,7 +80,7 @@ def _object(text: bytes) -> Mapping[str, object]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreachable("its answer is no JSON") from None
+        raise Unreachable(english("its answer is no JSON")) from None
     if not isinstance(found, dict):
-        raise Unreachable("its answer is no JSON object")
+        raise Unreachable(english("its answer is no JSON object"))
     return found

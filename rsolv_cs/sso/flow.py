@@ -17,6 +17,7 @@ from mozilla_django_oidc.utils import import_from_settings
 from requests.auth import HTTPBasicAuth
 
 from customers.core.bearer import Bearer
+from customers.text.say import english
 from rsolv_cs.sso.claims import Claims, Told, told_by
 from rsolv_cs.sso.discovery import provider, signing_key
 from rsolv_cs.sso.fetch import request_json
@@ -49,13 +50,13 @@ def setting(name: str, *default: object) -> object:
 def finish(request: HttpRequest, nonce: str, verifier: str) -> Told:
     """Return what the provider tells of the person who came back with a code; raises where it is not to be trusted."""
     if request.GET.get("iss", provider().issuer) != provider().issuer:
-        raise Refused(Why.UNTRUSTED, "the answer is of another provider")
+        raise Refused(Why.UNTRUSTED, english("the answer is of another provider"))
     try:
         told: Told | None = _Exchange().authenticate(request, nonce=nonce, code_verifier=verifier)
     except SuspiciousOperation:
-        raise Refused(Why.UNTRUSTED, "the token is of another login: its nonce is not ours") from None
+        raise Refused(Why.UNTRUSTED, english("the token is of another login: its nonce is not ours")) from None
     if told is None:
-        raise Refused(Why.UNTRUSTED, "the answer has no code")
+        raise Refused(Why.UNTRUSTED, english("the answer has no code"))
     return told
 
 
@@ -73,10 +74,10 @@ class _Exchange(OIDCAuthenticationBackend):
         answer = request_json(self.OIDC_OP_TOKEN_ENDPOINT, payload, auth)
         if answer.status != HTTPStatus.OK:
             said = str(answer.body.get("error", ""))
-            known = said if said in {"invalid_client", "invalid_grant", "unauthorized_client"} else "an error"
-            raise Refused(Why.UNTRUSTED, f"the provider answers {answer.status} ({known}) to the code")
+            known = said if said in {"invalid_client", "invalid_grant", "unauthorized_client"} else english("an error")
+            raise Refused(Why.UNTRUSTED, english(f"the provider answers {answer.status} ({known}) to the code"))
         if not all(isinstance(answer.body.get(name), str) for name in ("id_token", "access_token")):
-            raise Refused(Why.UNTRUSTED, "the provider gives no token")
+            raise Refused(Why.UNTRUSTED, english("the provider gives no token"))
         return answer.body
 
     def retrieve_matching_jwk(self, token: str) -> jwt.PyJWK:
@@ -98,22 +99,22 @@ class _Exchange(OIDCAuthenticationBackend):
             made_at = float(str(claims["iat"]))
         except (jwt.PyJWTError, ValueError) as error:
             # The kind alone: the words may repeat what the token says.
-            raise Refused(Why.UNTRUSTED, f"the token is not valid: {type(error).__name__}") from None
+            raise Refused(Why.UNTRUSTED, english(f"the token is not valid: {type(error).__name__}")) from None
         audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         by = claims.get("azp", self.OIDC_RP_CLIENT_ID if len(audience) == 1 else None)
         if by != self.OIDC_RP_CLIENT_ID:
-            raise Refused(Why.UNTRUSTED, "the token was made for another application")
+            raise Refused(Why.UNTRUSTED, english("the token was made for another application"))
         if made_at < time.time() - OLDEST_SECONDS - LEEWAY_SECONDS:
-            raise Refused(Why.UNTRUSTED, "the token is too old")
+            raise Refused(Why.UNTRUSTED, english("the token is too old"))
         return claims
 
     def get_userinfo(self, access_token: str, id_token: str, payload: Claims) -> Claims:
         """Return what the provider tells beside the token, of the same person."""
         answer = request_json(self.OIDC_OP_USER_ENDPOINT, auth=Bearer(access_token))
         if answer.status != HTTPStatus.OK:
-            raise Unreachable(f"it answers {answer.status} to who somebody is")
+            raise Unreachable(english(f"it answers {answer.status} to who somebody is"))
         if answer.body.get("sub") != payload["sub"]:
-            raise Refused(Why.UNTRUSTED, "the provider tells of somebody else than the token")
+            raise Refused(Why.UNTRUSTED, english("the provider tells of somebody else than the token"))
         return answer.body
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: Claims) -> Told:

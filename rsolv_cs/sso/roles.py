@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 
 from customers.audit import trail
+from customers.text.say import english
 from rsolv_cs.login import own_sessions
 from rsolv_cs.sso.claims import Told
 
@@ -34,5 +35,5 @@ def apply(user: User, roles: list[Group]) -> None:
         return
     user.groups.set(roles)
     if ended := own_sessions.end_all(user):
-        said = f"{ended} session{'' if ended == 1 else 's'} ended, because the provider gives other roles"
+        said = english(f"{ended} session{'' if ended == 1 else 's'} ended, because the provider gives other roles")
         trail.record(trail.Action.LOGOUT, user, detail=said)

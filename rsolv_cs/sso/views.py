@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 from mozilla_django_oidc.views import OIDCAuthenticationRequestView
@@ -21,6 +22,7 @@ from customers.audit.signals import record_failed_login
 from customers.core.client import client_address
 from customers.core.pages import admin_response, next_page
 from customers.core.roles import staff_who_may
+from customers.text.say import english
 from rsolv_cs.login import own_sessions, second_factor, sessions
 from rsolv_cs.people.guard import MANAGES
 from rsolv_cs.sso import accounts, flow, hint, pending
@@ -51,7 +53,7 @@ class _Begin(OIDCAuthenticationRequestView):
 def begin_sso(request: HttpRequest) -> HttpResponse:
     """Lead to the provider."""
     if not is_on():
-        raise Http404("No provider is set up.")
+        raise Http404(gettext("No provider is set up."))
     try:
         with pending.in_place_of_session(request) as begun:
             response: HttpResponse = _Begin().get(request)
@@ -67,13 +69,13 @@ def begin_sso(request: HttpRequest) -> HttpResponse:
 def come_back(request: HttpRequest) -> HttpResponse:
     """Log in whoever comes back from the provider, or say why not."""
     if not is_on():
-        raise Http404("No provider is set up.")
+        raise Http404(gettext("No provider is set up."))
     begun, left = pending.take_begun(request, request.GET.get("state", ""))
     try:
         if begun is None:
-            raise Refused(Why.STALE, "the state is of no login that was begun in this browser")
+            raise Refused(Why.STALE, english("the state is of no login that was begun in this browser"))
         if "error" in request.GET:
-            raise Refused(Why.DECLINED, "the provider did not let them in")
+            raise Refused(Why.DECLINED, english("the provider did not let them in"))
         response = _enter(request, flow.finish(request, begun.nonce, begun.verifier), begun)
     except Refused as refused:
         response = _refuse(request, refused)
@@ -85,7 +87,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
 
 def _enter(request: HttpRequest, told: Told, begun: pending.Begun) -> HttpResponse:
     """Begin the session."""
-    actor = trail.Actor(told.email, f"OpenID Connect, {told.issuer}", client_address(request))
+    actor = trail.Actor(told.email, english(f"OpenID Connect, {told.issuer}"), client_address(request))
     with trail.acting(actor):
         user = accounts.account_of(told)
         # Another session than any of before, also of the same person: that one may have ended by what changed.
@@ -105,11 +107,11 @@ def _enter(request: HttpRequest, told: Told, begun: pending.Begun) -> HttpRespon
 
 def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
     logger.warning("A login by OpenID Connect was refused: %s", refused.reason)
-    about = refused.about if isinstance(refused.about, User) else "somebody whom the provider sent"
-    record_failed_login(about, f"OpenID Connect: {refused.reason}")
+    about = refused.about if isinstance(refused.about, User) else english("somebody whom the provider sent")
+    record_failed_login(about, english(f"OpenID Connect: {refused.reason}"))
     context = {
-        "title": "You are not logged in",
-        "why": refused.why.value,
+        "title": gettext("You are not logged in"),
+        "why": refused.why.label,
         "is_stale": refused.why is Why.STALE,
         "is_untrusted": refused.why is Why.UNTRUSTED,
         "ask": _administrators() if refused.why in _TELL_WHOM_TO_ASK else [],
@@ -119,7 +121,7 @@ def _refuse(request: HttpRequest, refused: Refused) -> HttpResponse:
 
 def _unreachable(request: HttpRequest, error: Unreachable) -> HttpResponse:
     logger.error("The OpenID provider cannot be used: %s", error)
-    context = {"title": "The login cannot be reached"}
+    context = {"title": gettext("The login cannot be reached")}
     response = admin_response(request, "sso/unreachable.html", context, status=HTTPStatus.SERVICE_UNAVAILABLE)
     response.headers["Retry-After"] = "30"
     return response
@@ -137,7 +139,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
         return admin.site.admin_view(admin.site.logout)(request)
     logout(request)
     # A page in between: a form of ours leads to ourselves alone, as the content security policy has it.
-    return TemplateResponse(request, "sso/leaving.html", {"title": "Logging out", "leads_to": leads_to})
+    return TemplateResponse(request, "sso/leaving.html", {"title": gettext("Logging out"), "leads_to": leads_to})
 
 
 def _end_at_provider(request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
 """The head of a page on paper: what it is, whom it leaves, as of when, who printed it and when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from django import template
@@ -8,9 +8,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from analytics.pages.as_of import AsOf
 from customers.core.pages import user_of
+from customers.text.say import say
 from rsolv_cs.templatetags.breadcrumb import breadcrumb
 
 register = template.Library()
@@ -34,8 +36,13 @@ def printed_head(context: Context) -> dict[str, str | date | datetime | None]:
 def _narrowed(rows: ChangeList, request: HttpRequest) -> Iterator[str]:
     """Yield in words what an admin's list is narrowed by."""
     if rows.query:
-        yield f"Search: {rows.query}"
+        yield say("Search: {words}", words=rows.query)
     for spec in rows.filter_specs:
         if any(name in request.GET for name in spec.expected_parameters()):
             words = [str(choice["display"]) for choice in spec.choices(rows) if choice["selected"]]
-            yield f"{str(spec.title).capitalize()}: {' or '.join(words)}"
+            yield f"{capfirst(str(spec.title))}: {_any_of(words)}"
+
+
+def _any_of(words: Sequence[str]) -> str:
+    *most, last = words or [""]
+    return say("{most} or {last}", most=", ".join(most), last=last) if most else last

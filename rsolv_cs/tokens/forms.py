@@ -8,10 +8,13 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.audit.trail import related_names
 from customers.core.people import by_name, name_of
 from customers.models import ApiToken, ServiceAccount
+from customers.text.say import say
 
 MAX_DAYS = 5 * 365
 MAX_PER_MINUTE = 60_000
@@ -31,9 +34,9 @@ class TokenForm(forms.Form):
     """A token of an account that is there, or of a new one for a program."""
 
     name = forms.CharField(max_length=100)
-    user = AccountField(User.objects.none(), required=False, empty_label="A new service account")
+    user = AccountField(User.objects.none(), required=False, empty_label=_("A new service account"))
     service = forms.CharField(max_length=150, required=False, validators=[UnicodeUsernameValidator()])
-    role = forms.ModelChoiceField(Group.objects.order_by("pk"), required=False, empty_label="Choose a role")
+    role = forms.ModelChoiceField(Group.objects.order_by("pk"), required=False, empty_label=_("Choose a role"))
     scopes = forms.MultipleChoiceField(choices=ApiToken.Scope, widget=forms.CheckboxSelectMultiple)
     expires = forms.DateField(widget=_DATE)
     networks = forms.CharField(max_length=3_000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
@@ -55,21 +58,21 @@ class TokenForm(forms.Form):
         """Return the end of the day."""
         day, today = self.cleaned_data["expires"], timezone.localdate()
         if not today <= day <= today + timedelta(days=MAX_DAYS):
-            raise forms.ValidationError("Choose a day from today on, within five years.")
+            raise forms.ValidationError(gettext("Choose a day from today on, within five years."))
         return timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
 
     def clean_networks(self) -> list[str]:
         """Return networks as they are stored; a single address is a network of its own."""
         given = str(self.cleaned_data["networks"]).replace(",", " ").split()
         if len(given) > MAX_NETWORKS:
-            raise forms.ValidationError(f"These are more than {MAX_NETWORKS} networks.")
+            raise forms.ValidationError(say("These are more than {most} networks.", most=MAX_NETWORKS))
         found = []
         for text in given:
             try:
                 found.append(str(ipaddress.ip_network(text)))
             except ValueError as error:
                 raise forms.ValidationError(
-                    f"{text} is not a network; write one such as 192.0.2.0/24 or 2001:db8::/32."
+                    say("{text} is not a network; write one such as 192.0.2.0/24 or 2001:db8::/32.", text=text)
                 ) from error
         return list(dict.fromkeys(found))
 
@@ -85,17 +88,21 @@ class TokenForm(forms.Form):
         else:
             asked = user.get_all_permissions()
         if asked - self.by.get_all_permissions():
-            self.add_error("role" if user is None else "user", "You cannot give out more than you may do yourself.")
+            self.add_error(
+                "role" if user is None else "user", gettext("You cannot give out more than you may do yourself.")
+            )
 
     def _check_service(self, service: str | None, role: Group | None) -> None:
         if not self.by.has_perm("auth.add_user"):
-            self.add_error("user", "You may not add accounts; choose one.")
+            self.add_error("user", gettext("You may not add accounts; choose one."))
         if not service and "service" not in self.errors:
-            self.add_error("service", "Name the new account.")
+            self.add_error("service", gettext("Name the new account."))
         elif User.objects.filter(username__iexact=service).exists():
-            self.add_error("service", f"Somebody has the login {service} already; choose another name.")
+            self.add_error(
+                "service", say("Somebody has the login {login} already; choose another name.", login=service or "")
+            )
         if role is None and "role" not in self.errors:
-            self.add_error("role", "Choose what the new account may do.")
+            self.add_error("role", gettext("Choose what the new account may do."))
 
     def make(self) -> tuple[ApiToken, str]:
         """Store what a valid form asks for; return the token with its secret."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from customers.audit import trail
 from customers.models import ApiToken
+from customers.text.say import english
 
 
 def end_tokens(tokens: QuerySet[ApiToken], why: str = "") -> int:
@@ -21,4 +22,4 @@ def end_tokens(tokens: QuerySet[ApiToken], why: str = "") -> int:
 def _end_with_the_account(instance: User, created: bool, raw: bool, **_more: object) -> None:
     """Whoever may not act any more cannot again by an old token, should the account be given back."""
     if not raw and not created and not (instance.is_active and instance.is_staff):
-        end_tokens(ApiToken.objects.filter(user=instance), "because the account is deactivated")
+        end_tokens(ApiToken.objects.filter(user=instance), english("because the account is deactivated"))
