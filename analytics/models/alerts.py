@@ -92,16 +92,17 @@ class AlertRule(models.Model):
         MANAGERS = "managers", _("Program managers")
         BOTH = "both", _("The owner and the program managers")
 
-    kind = models.CharField(max_length=20, choices=Kind)
-    name = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    name = models.CharField(_("name"), max_length=100, blank=True)
     query = models.TextField(_("conditions"), blank=True)
     severity = models.PositiveSmallIntegerField(
+        _("severity"),
         choices=Severity,
         default=Severity.WARNING,
         help_text=_("Critical alerts come first on the page and in the digest. A change applies to past alerts, too."),
     )
     threshold = models.PositiveSmallIntegerField(
-        "N", null=True, blank=True, help_text=_("The N of a rule that names one: points, days or customers.")
+        _("N"), null=True, blank=True, help_text=_("The N of a rule that names one: points, days or customers.")
     )
     recovery = models.PositiveSmallIntegerField(
         _("recovered after"),
@@ -114,11 +115,13 @@ class AlertRule(models.Model):
         ),
     )
     cooldown = models.PositiveSmallIntegerField(
+        _("cooldown"),
         default=0,
         validators=[MaxValueValidator(365)],
         help_text=_("For so many days after an alert was resolved, the rule raises no new one for that customer."),
     )
     audience = models.CharField(
+        _("audience"),
         max_length=10,
         choices=Audience,
         default=Audience.OWNER,
@@ -130,6 +133,8 @@ class AlertRule(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("alert rule")
+        verbose_name_plural = _("alert rules")
         constraints = [
             models.UniqueConstraint(fields=["kind"], condition=~models.Q(kind="custom"), name="alert_rule_once_a_kind")
         ]
@@ -248,7 +253,7 @@ class Alert(models.Model):
     acknowledged_by = models.CharField(max_length=150, blank=True)
     snoozed_until = models.DateField(_("snoozed until"), null=True, blank=True)
     snoozed_by = models.CharField(max_length=150, blank=True)
-    note = LongText(blank=True)
+    note = LongText(_("note"), blank=True)
 
     run = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True, blank=True, editable=False)
 
@@ -256,6 +261,8 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ["-opened_on", "-pk"]
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
         constraints = [
             models.UniqueConstraint(
                 fields=["rule", "customer"],
@@ -308,20 +315,24 @@ class Digest(OutboxEntry):
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
 
-    kind = models.CharField(max_length=10, choices=Kind)
-    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, verbose_name=_("recipient")
+    )
     channel = models.CharField(_("fingerprint of the channel's address"), max_length=64, blank=True)
-    day = models.DateField()
+    day = models.DateField(_("day"))
     as_of = models.DateField(_("scored date"), null=True, blank=True)
-    state = models.CharField(max_length=10, choices=State, default=State.CLAIMED)
-    claimed_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True, blank=True)
-    subject = models.CharField(max_length=200, blank=True)
-    text = models.TextField(blank=True)
-    error = models.TextField(blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.CLAIMED)
+    claimed_at = models.DateTimeField(_("claimed at"))
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    subject = models.CharField(_("subject"), max_length=200, blank=True)
+    text = models.TextField(_("text"), blank=True)
+    error = models.TextField(_("error"), blank=True)
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("digest")
+        verbose_name_plural = _("digests")
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "recipient", "day"],

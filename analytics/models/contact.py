@@ -6,12 +6,16 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
 from analytics.models.placeholders import body_faults, subject_faults
 from analytics.models.tasks import Task
 from customers.core.people import name_of
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
+from customers.text.say import english
 from customers.text.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
@@ -23,25 +27,26 @@ LATE_AFTER = timedelta(minutes=15)
 class MailTemplate(models.Model):
     """A subject and a text with placeholders such as ``{organization}``, for a situation."""
 
-    class Situation(models.TextChoices):
+    class Situation(SpokenChoices):
         """When to write."""
 
-        WELCOME = "welcome", "Welcome and first steps"
-        BLOCKER = "blocker", "Something blocks the onboarding"
-        AT_RISK = "at_risk", "At risk"
-        INACTIVE = "inactive", "Inactive"
-        CHECK_IN = "check_in", "Check-in"
-        MILESTONE = "milestone", "Milestone"
+        WELCOME = "welcome", _("Welcome and first steps")
+        BLOCKER = "blocker", _("Something blocks the onboarding")
+        AT_RISK = "at_risk", _("At risk")
+        INACTIVE = "inactive", _("Inactive")
+        CHECK_IN = "check_in", _("Check-in")
+        MILESTONE = "milestone", _("Milestone")
 
-    name = models.CharField(max_length=100, unique=True)
-    situation = models.CharField(max_length=20, choices=Situation)
-    subject = models.CharField(max_length=200)
-    body = LongText("text")
-    active = models.BooleanField(default=True)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    situation = models.CharField(_("situation"), max_length=20, choices=Situation)
+    subject = models.CharField(_("subject"), max_length=200)
+    body = LongText(_("text"))
+    active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         ordering = ["situation", "name"]
-        verbose_name = "email template"
+        verbose_name = _("email template")
+        verbose_name_plural = _("email templates")
 
     def __str__(self) -> str:
         return self.name
@@ -59,18 +64,22 @@ class Contact(models.Model):
     KEPT_BY_HAND = True
     """A customer's import is not undone while there are such rows."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contacts")
-    name = models.CharField(max_length=100)
-    email = models.CharField(max_length=254)
-    role = models.CharField(max_length=100, blank=True, help_text="What this person does there, such as Team lead.")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contacts", verbose_name=_("customer"))
+    name = models.CharField(_("name"), max_length=100)
+    email = models.CharField(_("email"), max_length=254)
+    role = models.CharField(
+        _("role"), max_length=100, blank=True, help_text=_("What this person does there, such as Team lead.")
+    )
     is_primary = models.BooleanField(
-        "primary contact",
+        _("primary contact"),
         default=False,
-        help_text="Emails go to this person unless somebody chooses another. A customer has one primary contact.",
+        help_text=_("Emails go to this person unless somebody chooses another. A customer has one primary contact."),
     )
 
     class Meta:
         ordering = ["-is_primary", "name", "pk"]
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
@@ -88,36 +97,42 @@ class Message(OutboxEntry):
     CLAIMED, CLAIMED_AT = "sending", "attempted_at"
     REPEATABLE, AUDITED = False, True
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Stored as sending before the mail server is asked, so that nothing is sent that is not on record."""
 
-        SENDING = "sending", "Sending"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
-        SCHEDULED = "scheduled", "Scheduled"
-        CANCELED = "canceled", "Canceled"
+        SENDING = "sending", _("Sending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        SCHEDULED = "scheduled", _("Scheduled")
+        CANCELED = "canceled", _("Canceled")
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails")
-    template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True)
-    task = models.ForeignKey(Task, models.SET_NULL, null=True, blank=True, related_name="mails")
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    sent_by = models.CharField(max_length=150)
-    from_line = models.CharField("from", max_length=400)
-    recipient = models.CharField("to", max_length=254)
-    cc = models.TextField(blank=True, default="")
-    reply_to = models.CharField(max_length=254, blank=True)
-    subject = models.CharField(max_length=200)
-    body = models.TextField("text")
-    message_id = models.CharField(max_length=255, unique=True)
-    state = models.CharField(max_length=10, choices=State, default=State.SENDING)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    attempted_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True)
-    send_at = models.DateTimeField("scheduled for", null=True, blank=True)
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="mails", verbose_name=_("customer"))
+    template = models.ForeignKey(MailTemplate, models.SET_NULL, null=True, blank=True, verbose_name=_("template"))
+    task = models.ForeignKey(
+        Task, models.SET_NULL, null=True, blank=True, related_name="mails", verbose_name=_("task")
+    )
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("sender")
+    )
+    sent_by = models.CharField(_("sent by"), max_length=150)
+    from_line = models.CharField(pgettext_lazy("who sends an email", "from"), max_length=400)
+    recipient = models.CharField(pgettext_lazy("who gets an email", "to"), max_length=254)
+    cc = models.TextField(_("cc"), blank=True, default="")
+    reply_to = models.CharField(_("reply to"), max_length=254, blank=True)
+    subject = models.CharField(_("subject"), max_length=200)
+    body = models.TextField(_("text"))
+    message_id = models.CharField(_("message id"), max_length=255, unique=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.SENDING)
+    error = models.TextField(_("error"), blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    attempted_at = models.DateTimeField(_("attempted at"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent at"), null=True)
+    send_at = models.DateTimeField(_("scheduled for"), null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         # What waits, among all that was ever sent.
         indexes = [
             models.Index(
@@ -126,7 +141,7 @@ class Message(OutboxEntry):
                 name="message_waits",
             )
         ]
-        permissions = [("contact_customer", "Can write to customers")]
+        permissions = [("contact_customer", english("Can write to customers"))]
 
     def __str__(self) -> str:
         return self.subject
@@ -157,4 +172,4 @@ class Message(OutboxEntry):
     @property
     def state_in_words(self) -> str:
         """What became of it."""
-        return "Perhaps sent" if self.delivery_unknown else str(self.get_state_display())
+        return gettext("Perhaps sent") if self.delivery_unknown else str(self.get_state_display())

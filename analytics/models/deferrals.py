@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from customers.text.choices import SpokenChoices
+from customers.text.say import say
 from customers.text.text_fields import LongText
 
 
@@ -40,7 +41,7 @@ class Deferral(models.Model):
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="deferrals", db_index=False)
     until = models.DateField(_("snoozed until"), null=True, blank=True)
-    reason = models.CharField(max_length=20, choices=Reason, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
     text = LongText(_("details"), max_length=MAX_LENGTH, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=150)
@@ -51,6 +52,8 @@ class Deferral(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("deferral")
+        verbose_name_plural = _("deferrals")
         default_permissions = ("add",)
         constraints = [
             models.UniqueConstraint(
@@ -64,4 +67,6 @@ class Deferral(models.Model):
         indexes = [models.Index(fields=["customer", "created_at"], name="deferral_customer_created")]
 
     def __str__(self) -> str:
-        return f"{'snooze' if self.until else 'dismissal'} of {self.customer_id}"
+        if self.until:
+            return say("snooze of {customer}", customer=self.customer_id)
+        return say("dismissal of {customer}", customer=self.customer_id)

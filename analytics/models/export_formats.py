@@ -4,6 +4,8 @@ from typing import Self
 
 from django.db import models
 
+from customers.text.say import english
+
 
 class ExportFormat(models.TextChoices):
     """A file of the customer table: its key in addresses, its name's extension, its content type and its label.
@@ -12,7 +14,7 @@ class ExportFormat(models.TextChoices):
     """
 
     CSV = "csv", "zip", "application/zip", "CSV"
-    XLSX = "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel"
+    XLSX = "xlsx", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", english("Excel")
 
     extension: str
     content_type: str

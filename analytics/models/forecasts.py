@@ -6,9 +6,14 @@ from math import isnan
 from typing import Self
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
+from analytics.wording import in_a_row
 from customers.indexes import CoveringIndex
 from customers.models import Customer
+from customers.text import written
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 HORIZON = 30
 """A forecast is about so many days after its date."""
@@ -21,40 +26,43 @@ TOPS = (10, 20, 50)
 """Of each month's end of a back-test, so many of the most likely are looked at on their own."""
 
 
-class ForecastTarget(models.TextChoices):
+class ForecastTarget(SpokenChoices):
     """What is forecast, about the 30 days after a date."""
 
-    QUIET = "quiet", "Going quiet"
-    FIRST_PR = "first_pr", "First PR"
+    QUIET = "quiet", _("Going quiet")
+    FIRST_PR = "first_pr", _("First PR")
 
 
 class ForecastModel(models.Model):
     """What was learnt from the outcomes that were known on a date: numbers only, and never changed."""
 
-    class Method(models.TextChoices):
+    class Method(SpokenChoices):
         """How a probability is found: by the evidence that there is."""
 
-        COUNTS = "counts", "Counts by days since the last activity"
-        LOGISTIC = "logistic", "Logistic regression"
+        COUNTS = "counts", _("Counts by days since the last activity")
+        LOGISTIC = "logistic", _("Logistic regression")
 
     target = models.CharField(max_length=20, choices=ForecastTarget)
     method = models.CharField(max_length=20, choices=Method)
-    trained_through = models.DateField(help_text="Nothing dated later was known to it.")
-    definitions = models.PositiveSmallIntegerField("version of the features' definitions")
+    trained_through = models.DateField(help_text=_("Nothing dated later was known to it."))
+    definitions = models.PositiveSmallIntegerField(_("version of the features' definitions"))
     fitted_at = models.DateTimeField()
 
-    first_day = models.DateField("first day learnt from")
-    rows = models.PositiveIntegerField(help_text="Customers on days, a week apart.")
-    came_true = models.PositiveIntegerField(help_text="Of how many rows it came true.")
+    first_day = models.DateField(_("first day learnt from"))
+    rows = models.PositiveIntegerField(help_text=_("Customers on days, a week apart."))
+    came_true = models.PositiveIntegerField(help_text=_("Of how many rows it came true."))
     customers = models.PositiveIntegerField()
-    rarer = models.PositiveIntegerField(help_text="Customers with the rarer outcome.")
-    numbers = models.JSONField(help_text="Features, coefficients, ranges and groups of like rows.")
+    rarer = models.PositiveIntegerField(help_text=_("Customers with the rarer outcome."))
+    numbers = models.JSONField(help_text=_("Features, coefficients, ranges and groups of like rows."))
 
     class Meta:
         ordering = ["-trained_through", "-pk"]
+        verbose_name = _("forecast model")
+        verbose_name_plural = _("forecast models")
 
     def __str__(self) -> str:
-        return f"{self.get_target_display()}, learnt through {self.trained_through}"
+        day = self.trained_through.isoformat()
+        return say("{target}, learnt through {day}", target=self.get_target_display(), day=day)
 
 
 class ForecastDay(models.Model):
@@ -66,40 +74,50 @@ class ForecastDay(models.Model):
 
     date = models.DateField()
     target = models.CharField(max_length=20, choices=ForecastTarget)
-    model = models.ForeignKey(ForecastModel, models.PROTECT, null=True, help_text="None where too little is known.")
+    model = models.ForeignKey(ForecastModel, models.PROTECT, null=True, help_text=_("None where too little is known."))
     made_at = models.DateTimeField()
-    backfilled = models.BooleanField(help_text="Made when later dates were known already.")
+    backfilled = models.BooleanField(help_text=_("Made when later dates were known already."))
 
-    customers = models.PositiveIntegerField(help_text="Customers among the learning rows.")
-    rarer = models.PositiveIntegerField(help_text="Of how many there was the rarer outcome.")
-    enough_about = models.DateField(null=True, help_text="When there should be enough to learn from.")
+    customers = models.PositiveIntegerField(help_text=_("Customers among the learning rows."))
+    rarer = models.PositiveIntegerField(help_text=_("Of how many there was the rarer outcome."))
+    enough_about = models.DateField(null=True, help_text=_("When there should be enough to learn from."))
 
     likely = models.PositiveIntegerField(default=0)
     unclear = models.PositiveIntegerField(default=0)
     unlikely = models.PositiveIntegerField(default=0)
     compared_at = models.DateTimeField(null=True)
-    compared = models.PositiveIntegerField(default=0, help_text="Without who was erased by then.")
+    compared = models.PositiveIntegerField(default=0, help_text=_("Without who was erased by then."))
     likely_true = models.PositiveIntegerField(default=0)
     unclear_true = models.PositiveIntegerField(default=0)
     unlikely_true = models.PositiveIntegerField(default=0)
-    squared_error = models.FloatField(default=0, help_text="Summed over the forecasts that were compared.")
+    squared_error = models.FloatField(default=0, help_text=_("Summed over the forecasts that were compared."))
 
     class Meta:
         ordering = ["-date", "target"]
+        verbose_name = _("forecast day")
+        verbose_name_plural = _("forecast days")
         constraints = [models.UniqueConstraint(fields=["date", "target"], name="forecast_day_once")]
 
     def __str__(self) -> str:
-        return f"{self.get_target_display()} on {self.date}"
+        return say("{what} on {day}", what=self.get_target_display(), day=self.date.isoformat())
 
     @property
     def too_little(self) -> str:
         """What is lacking to learn from, and about when it will be there; '' where there is enough."""
-        known = ((self.customers, FEWEST_CUSTOMERS, "customers"), (self.rarer, FEWEST_OUTCOMES, "outcomes"))
-        lacking = " and ".join(f"{have:,} of {need} {what}" for have, need, what in known if have < need)
-        if self.model_id or not lacking:
+        lacks = []
+        if self.customers < FEWEST_CUSTOMERS:
+            lacks.append(say("{have} of {need} customers", have=self.customers, need=FEWEST_CUSTOMERS))
+        if self.rarer < FEWEST_OUTCOMES:
+            lacks.append(say("{have} of {need} outcomes", have=self.rarer, need=FEWEST_OUTCOMES))
+        if self.model_id or not lacks:
             return ""
-        about = f"; at this pace about {self.enough_about:%b %Y}" if self.enough_about else ""
-        return f"Too little to learn from: {lacking}{about}."
+        if self.enough_about is None:
+            return say("Too little to learn from: {lacking}.", lacking=in_a_row(lacks))
+        return say(
+            "Too little to learn from: {lacking}; at this pace about {month}.",
+            lacking=in_a_row(lacks),
+            month=written.month(self.enough_about),
+        )
 
 
 class Forecast(models.Model):
@@ -118,6 +136,8 @@ class Forecast(models.Model):
 
     class Meta:
         ordering = ["-date", "customer_id"]
+        verbose_name = _("forecast")
+        verbose_name_plural = _("forecasts")
         constraints = [models.UniqueConstraint(fields=["customer", "date"], name="forecast_once")]
         indexes = [models.Index(fields=["date", "quiet"], name="forecast_date_quiet")]
 
@@ -148,24 +168,25 @@ class ForecastAccuracy(models.Model):
     """What a back-test found: forecasts of the ends of past months beside what came true."""
 
     target = models.CharField(max_length=20, choices=ForecastTarget)
-    through = models.DateField(help_text="Outcomes up to this date were known.")
+    through = models.DateField(help_text=_("Outcomes up to this date were known."))
     made_at = models.DateTimeField()
 
-    first = models.DateField("first month's end", null=True)
-    last = models.DateField("last month's end", null=True)
+    first = models.DateField(_("first month's end"), null=True)
+    last = models.DateField(_("last month's end"), null=True)
     months = models.PositiveIntegerField()
-    cases = models.PositiveIntegerField(help_text="Customers on months' ends.")
+    cases = models.PositiveIntegerField(help_text=_("Customers on months' ends."))
     customers = models.PositiveIntegerField()
-    came_true = models.PositiveIntegerField(help_text="Of how many cases it came true.")
-    figures = models.JSONField(help_text="AUC, Brier score and skills with their intervals; curves and counts.")
-    misses = models.JSONField(help_text="The worst misses: customer, date, percent, and whether it came true.")
+    came_true = models.PositiveIntegerField(help_text=_("Of how many cases it came true."))
+    figures = models.JSONField(help_text=_("AUC, Brier score and skills with their intervals; curves and counts."))
+    misses = models.JSONField(help_text=_("The worst misses: customer, date, percent, and whether it came true."))
 
     class Meta:
         ordering = ["-through", "-pk"]
-        verbose_name_plural = "forecast accuracy"
+        verbose_name = _("forecast accuracy")
+        verbose_name_plural = _("forecast accuracy")
 
     def __str__(self) -> str:
-        return f"{self.get_target_display()} through {self.through}"
+        return say("{target} through {day}", target=self.get_target_display(), day=self.through.isoformat())
 
 
 class ForecastCaseQuerySet(models.QuerySet["ForecastCase"]):
@@ -192,20 +213,24 @@ class ForecastCase(models.Model):
     """
 
     target = models.CharField(max_length=20, choices=ForecastTarget)
-    date = models.DateField("month's end")
+    date = models.DateField(_("month's end"))
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="forecast_cases", db_index=False)
-    probability = models.PositiveSmallIntegerField(null=True, help_text="Thousandths; None: too little was known.")
+    probability = models.PositiveSmallIntegerField(null=True, help_text=_("Thousandths; None: too little was known."))
     came_true = models.BooleanField()
-    acted = models.BooleanField(help_text="Whether somebody acted in the days that the forecast is about.")
-    rank = models.PositiveSmallIntegerField(null=True, help_text="Among the most likely of the date; None further on.")
+    acted = models.BooleanField(help_text=_("Whether somebody acted in the days that the forecast is about."))
+    rank = models.PositiveSmallIntegerField(
+        null=True, help_text=_("Among the most likely of the date; None further on.")
+    )
     lead_days = models.SmallIntegerField(
-        null=True, help_text="On one case of each silence that was called: from the call to the last quiet day."
+        null=True, help_text=_("On one case of each silence that was called: from the call to the last quiet day.")
     )
 
     objects = ForecastCaseQuerySet.as_manager()
 
     class Meta:
         ordering = ["target", "-date", "-probability", "customer_id"]
+        verbose_name = _("forecast case")
+        verbose_name_plural = _("forecast cases")
         constraints = [models.UniqueConstraint(fields=["customer", "target", "date"], name="forecast_case_once")]
         indexes = [
             CoveringIndex(

@@ -3,8 +3,11 @@
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 
 class Invitation(OutboxEntry):
@@ -13,12 +16,12 @@ class Invitation(OutboxEntry):
     ``invited_at`` is part of the link, so that a new mail makes the link of the one before worthless.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Claimed by a process, sent, or not sent: no mail server, or it said no."""
 
-        CLAIMED = "claimed", "Claimed"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Not sent"
+        CLAIMED = "claimed", _("Claimed")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Not sent")
 
     user = models.OneToOneField(User, models.CASCADE, related_name="invitation")
     invited_by = models.CharField(max_length=150, blank=True)
@@ -30,8 +33,10 @@ class Invitation(OutboxEntry):
     error = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
         # Whoever may add users invites them.
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"Invitation of {self.user}"
+        return say("Invitation of {user}", user=str(self.user))

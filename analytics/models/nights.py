@@ -2,6 +2,10 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 
 class Night(models.Model):
@@ -14,26 +18,27 @@ class Night(models.Model):
     Who may see imports may see nights; nobody has a permission to change them.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """How it ended; ``interrupted`` is one whose process did not live to say so."""
 
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        WARNED = "warned", "Done with warnings"
-        FAILED = "failed", "Failed"
-        INTERRUPTED = "interrupted", "Interrupted"
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        WARNED = "warned", _("Done with warnings")
+        FAILED = "failed", _("Failed")
+        INTERRUPTED = "interrupted", _("Interrupted")
 
-    started_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
-    put_right_at = models.DateTimeField("put right", null=True)
-    started_by = models.CharField(max_length=150)
-    state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
-    steps = models.JSONField(default=list)
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    put_right_at = models.DateTimeField(_("put right"), null=True)
+    started_by = models.CharField(_("started by"), max_length=150)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.RUNNING)
+    steps = models.JSONField(_("steps"), default=list)
 
     class Meta:
         ordering = ["-pk"]
-        verbose_name = "nightly run"
+        verbose_name = _("nightly run")
+        verbose_name_plural = _("nightly runs")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"Nightly run of {timezone.localtime(self.started_at):%-d %b %Y, %H:%M}"
+        return say("Nightly run of {moment}", moment=self.started_at)

@@ -9,21 +9,25 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from analytics.wording import one_line
+from customers.text.say import say
 
 PLACEHOLDERS = {
-    "organization": "the customer's name",
-    "sender": "your name",
-    "github_username": "GitHub name",
-    "signup_date": "day of the signup",
-    "blocker": "what blocks the onboarding",
-    "steps_done": "onboarding steps that are done, of five",
-    "next_step": "first onboarding step that is not done",
-    "issues_tagged": "issues tagged so far",
-    "prs_generated": "pull requests generated so far",
-    "prs_merged": "pull requests merged so far",
-    "success_rate": "share of pull requests that were merged",
-    "last_active": "last active day",
+    "organization": _("the customer's name"),
+    "sender": _("your name"),
+    "github_username": _("GitHub name"),
+    "signup_date": _("day of the signup"),
+    "blocker": _("what blocks the onboarding"),
+    "steps_done": _("onboarding steps that are done, of five"),
+    "next_step": _("first onboarding step that is not done"),
+    "issues_tagged": _("issues tagged so far"),
+    "prs_generated": _("pull requests generated so far"),
+    "prs_merged": _("pull requests merged so far"),
+    "success_rate": _("share of pull requests that were merged"),
+    "last_active": _("last active day"),
 }
 """Each name with what it stands for."""
 
@@ -48,25 +52,29 @@ def faults(text: str) -> list[str]:
         doubled, name = token.groups()
         if doubled is not None:
             if doubled.strip() in PLACEHOLDERS:
-                found.append(f"Write {{{doubled.strip()}}} with single braces.")
+                found.append(say("Write {placeholder} with single braces.", placeholder="{" + doubled.strip() + "}"))
         elif name is None:
             number = text.count("\n", 0, token.start()) + 1
-            found.append(f"Line {number} has a “{token[0]}” without its other brace.")
+            found.append(say("Line {line} has a “{brace}” without its other brace.", line=str(number), brace=token[0]))
         elif name not in PLACEHOLDERS:
-            shown = one_line(name, 40)
-            found.append(f"There is no placeholder {{{shown}}}: use one of the list, or double braces for the braces.")
+            found.append(
+                say(
+                    "There is no placeholder {placeholder}: use one of the list, or double braces for the braces.",
+                    placeholder="{" + one_line(name, 40) + "}",
+                )
+            )
     return list(dict.fromkeys(found))
 
 
 def subject_faults(text: str) -> list[str]:
     """Return every reason against the subject of a template or a mail."""
     hidden = any(unicodedata.category(one) in _HIDDEN and one not in _JOINERS for one in text)
-    return [*(["The subject is one line, without hidden characters."] if hidden else []), *faults(text)]
+    return [*([gettext("The subject is one line, without hidden characters.")] if hidden else []), *faults(text)]
 
 
 def body_faults(text: str) -> list[str]:
     """Return every reason against the text of a template or a mail."""
-    return [*(["The text has a control character."] if has_control(text) else []), *faults(text)]
+    return [*([gettext("The text has a control character.")] if has_control(text) else []), *faults(text)]
 
 
 def has_control(text: str) -> bool:
@@ -91,4 +99,4 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def listed(values: Mapping[str, str] | None = None) -> list[Value]:
     """Return the list for a page, in its order, with values where there are some."""
-    return [Value(name, meaning, values[name] if values else "") for name, meaning in PLACEHOLDERS.items()]
+    return [Value(name, str(meaning), values[name] if values else "") for name, meaning in PLACEHOLDERS.items()]

@@ -10,8 +10,12 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.placeholders import has_control
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 from customers.text.text_fields import LongText
 
 
@@ -26,13 +30,13 @@ def time_zones() -> tuple[str, ...]:
 def validate_time_zone(name: str) -> None:
     """Raise ``ValidationError`` for what is no time zone."""
     if name not in time_zones():
-        raise ValidationError("Choose a time zone from the list.", code="invalid")
+        raise ValidationError(gettext("Choose a time zone from the list."), code="invalid")
 
 
 def validate_signature(text: str) -> None:
     """Raise ``ValidationError`` for what a mail may not have."""
     if has_control(text):
-        raise ValidationError("The text has a control character.", code="invalid")
+        raise ValidationError(gettext("The text has a control character."), code="invalid")
 
 
 class Preferences(models.Model):
@@ -43,35 +47,38 @@ class Preferences(models.Model):
     ``pinned_reports`` are the keys of the reports over that table, in their order; one may be gone meanwhile.
     """
 
-    class Channel(models.TextChoices):
+    class Channel(SpokenChoices):
         """How a digest reaches a person."""
 
-        EMAIL = "email", "Email"
+        EMAIL = "email", _("Email")
 
     MAX_SIGNATURE_LENGTH = 500
 
     user = models.OneToOneField(User, models.CASCADE, related_name="preferences")
-    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
-    language = models.CharField(max_length=10, blank=True)
-    digest_hour = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(23)])
-    digest_checked_at = models.DateTimeField("last run of send_digests", null=True, blank=True, editable=False)
-    digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
-    default_view = models.CharField("opens at login", max_length=40, blank=True)
-    columns = models.JSONField("columns of the customer table", default=list, blank=True)
-    pinned_reports = models.JSONField("pinned reports", default=list, blank=True)
-    shortcuts = models.BooleanField("keyboard shortcuts", default=True)
-    signature = LongText(
-        "email signature", max_length=MAX_SIGNATURE_LENGTH, blank=True, validators=[validate_signature]
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_time_zone])
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    digest_hour = models.PositiveSmallIntegerField(
+        _("digest hour"), null=True, blank=True, validators=[MaxValueValidator(23)]
     )
-    tour_closed_at = models.DateTimeField("closed the tour", null=True, blank=True)
+    digest_checked_at = models.DateTimeField(_("last run of send_digests"), null=True, blank=True, editable=False)
+    digest_channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
+    default_view = models.CharField(_("opens at login"), max_length=40, blank=True)
+    columns = models.JSONField(_("columns of the customer table"), default=list, blank=True)
+    pinned_reports = models.JSONField(_("pinned reports"), default=list, blank=True)
+    shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
+    signature = LongText(
+        _("email signature"), max_length=MAX_SIGNATURE_LENGTH, blank=True, validators=[validate_signature]
+    )
+    tour_closed_at = models.DateTimeField(_("closed the tour"), null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "preferences"
+        verbose_name = _("preferences")
+        verbose_name_plural = _("preferences")
         # Everybody has their own, and nobody another's.
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"Preferences of {self.user}"
+        return say("Preferences of {user}", user=str(self.user))
 
     @classmethod
     def of(cls, user: AbstractBaseUser | AnonymousUser) -> "Preferences":

@@ -8,9 +8,12 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.db.models.deletion import Collector
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.export_formats import ExportFormat
 from analytics.models.outgoing.outbox import OutboxEntry
+from customers.text.choices import SpokenChoices
+from customers.text.say import english, say
 
 
 def keep_shared(
@@ -40,13 +43,13 @@ class SharedQuerySet(models.QuerySet[SharedRow]):
 class Shared(models.Model):
     """What somebody keeps under a name, for oneself or for everybody, and has mailed to people on fixed days."""
 
-    class Schedule(models.TextChoices):
+    class Schedule(SpokenChoices):
         """How often ``nightly`` mails it."""
 
-        NEVER = "", "Not mailed"
-        DAILY = "daily", "Every day"
-        WEEKLY = "weekly", "Mondays"
-        MONTHLY = "monthly", "The first of the month"
+        NEVER = "", _("Not mailed")
+        DAILY = "daily", _("Every day")
+        WEEKLY = "weekly", _("Mondays")
+        MONTHLY = "monthly", _("The first of the month")
 
         def due_day(self, today: date) -> date | None:
             """Return the newest day up to today on which such a report is due."""
@@ -60,15 +63,24 @@ class Shared(models.Model):
                 case Shared.Schedule.MONTHLY:
                     return today.replace(day=1)
 
-    name = models.CharField(max_length=100)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, keep_shared, related_name="%(class)ss", null=True, blank=True)
-    shared = models.BooleanField("shared with everybody", default=False)
-    schedule = models.CharField(max_length=10, choices=Schedule, blank=True, default=Schedule.NEVER)
-    recipients = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
-    scheduled_on = models.DateField("day on which the schedule was set", null=True, blank=True)
+    name = models.CharField(_("name"), max_length=100)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        keep_shared,
+        related_name="%(class)ss",
+        null=True,
+        blank=True,
+        verbose_name=_("owner"),
+    )
+    shared = models.BooleanField(_("shared with everybody"), default=False)
+    schedule = models.CharField(_("schedule"), max_length=10, choices=Schedule, blank=True, default=Schedule.NEVER)
+    recipients = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="+", verbose_name=_("recipients")
+    )
+    scheduled_on = models.DateField(_("day on which the schedule was set"), null=True, blank=True)
     last_run_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
-    failure_told = models.DateField("due day whose failure the owner was told of", null=True, blank=True)
+    failure_told = models.DateField(_("due day whose failure the owner was told of"), null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -88,34 +100,36 @@ class Shared(models.Model):
 class Report(Shared):
     """A saved view: the address of the table (filters, columns, order) and a date relative to the newest one."""
 
-    class AsOf(models.TextChoices):
+    class AsOf(SpokenChoices):
         """Which scored date the report is about when it is opened or sent."""
 
-        NEWEST = "newest", "The newest date"
-        WEEK_BEFORE = "week_before", "7 days before the newest date"
-        MONTH_END = "month_end", "The end of last month"
+        NEWEST = "newest", _("The newest date")
+        WEEK_BEFORE = "week_before", _("7 days before the newest date")
+        MONTH_END = "month_end", _("The end of last month")
 
-    query = models.TextField("filters, columns and order", blank=True)
-    as_of = models.CharField("date", max_length=20, choices=AsOf, default=AsOf.NEWEST)
-    format = models.CharField(max_length=4, choices=ExportFormat, default=ExportFormat.XLSX)
+    query = models.TextField(_("filters, columns and order"), blank=True)
+    as_of = models.CharField(_("date"), max_length=20, choices=AsOf, default=AsOf.NEWEST)
+    format = models.CharField(_("format"), max_length=4, choices=ExportFormat, default=ExportFormat.XLSX)
 
     objects = SharedQuerySet.as_manager()
 
     class Meta(Shared.Meta):
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="report_name_once")]
-        permissions = [("manage_every_report", "Can change other people's shared reports")]
+        permissions = [("manage_every_report", english("Can change other people's shared reports"))]
 
 
 class MailedCopy(OutboxEntry):
     """What is mailed to one person, of the day when it was due. It is claimed before it is sent, and sent once."""
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """To be sent, claimed by a process, sent, or to be tried again."""
 
-        WAITING = "waiting", "Waiting"
-        CLAIMED = "claimed", "Claimed"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        CLAIMED = "claimed", _("Claimed")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     day = models.DateField()
@@ -136,7 +150,9 @@ class ReportDelivery(MailedCopy):
     report = models.ForeignKey(Report, models.CASCADE, related_name="deliveries")
 
     class Meta(MailedCopy.Meta):
+        verbose_name = _("report delivery")
+        verbose_name_plural = _("report deliveries")
         constraints = [models.UniqueConstraint(fields=["report", "recipient", "day"], name="report_sent_once")]
 
     def __str__(self) -> str:
-        return f"{self.report} on {self.day}"
+        return say("{what} on {day}", what=str(self.report), day=self.day.isoformat())

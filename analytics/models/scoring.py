@@ -58,19 +58,21 @@ class PortfolioDay(models.Model):
     segment_policies = models.JSONField(default=dict, editable=False)
     scored_at = models.DateTimeField()
     backfilled = models.BooleanField(default=False)
-    stale = models.BooleanField(default=False, help_text="What this date was scored from has changed.")
-    last_run = models.BigIntegerField("newest run by then", default=0, editable=False)
-    last_api_run = models.BigIntegerField("newest run of the API by then", default=0, editable=False)
+    stale = models.BooleanField(default=False, help_text=_("What this date was scored from has changed."))
+    last_run = models.BigIntegerField(_("newest run by then"), default=0, editable=False)
+    last_api_run = models.BigIntegerField(_("newest run of the API by then"), default=0, editable=False)
     so_far = models.PositiveIntegerField(
-        default=0, help_text="Customers among them of whom the product reported something after the date."
+        default=0, help_text=_("Customers among them of whom the product reported something after the date.")
     )
 
     total = models.PositiveIntegerField()
-    erased = models.PositiveIntegerField(default=0, help_text="Customers among them who were erased since.")
+    erased = models.PositiveIntegerField(default=0, help_text=_("Customers among them who were erased since."))
     active_today = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.IntegerField()
-    days_known = models.PositiveIntegerField(default=0, help_text="Of so many onboarded customers the day is known.")
+    days_known = models.PositiveIntegerField(
+        default=0, help_text=_("Of so many onboarded customers the day is known.")
+    )
     prs_generated = models.PositiveBigIntegerField()
     prs_merged = models.PositiveBigIntegerField()
 
@@ -95,6 +97,8 @@ class PortfolioDay(models.Model):
 
     class Meta:
         ordering = ["-date"]
+        verbose_name = _("portfolio day")
+        verbose_name_plural = _("portfolio days")
 
     def __str__(self) -> str:
         return self.date.isoformat()
@@ -207,7 +211,7 @@ class Snapshot(models.Model):
     support_requests = models.PositiveBigIntegerField()
     days_active = models.PositiveIntegerField()
     last_active = models.DateField(null=True)
-    active_weeks = models.PositiveBigIntegerField(default=0, help_text="Bit k: active in week k after the signup.")
+    active_weeks = models.PositiveBigIntegerField(default=0, help_text=_("Bit k: active in week k after the signup."))
 
     active_days = models.PositiveSmallIntegerField()
     window_prs_generated = models.PositiveBigIntegerField()
@@ -218,7 +222,7 @@ class Snapshot(models.Model):
     trend_now = models.PositiveBigIntegerField()
     trend_before = models.PositiveBigIntegerField()
     provisional_to = models.DateField(
-        null=True, help_text="What the product reported after the date counts, through this day."
+        null=True, help_text=_("What the product reported after the date counts, through this day.")
     )
 
     # Of ``with_forecasts`` alone.
@@ -235,6 +239,8 @@ class Snapshot(models.Model):
 
     class Meta:
         ordering = ["-date", "customer_id"]
+        verbose_name = _("snapshot")
+        verbose_name_plural = _("snapshots")
         constraints = [models.UniqueConstraint(fields=["date", "customer"], name="snapshot_once")]
         # With the score and the status, so that a customer's history is read from the index alone.
         indexes = [models.Index(fields=["customer", "date", "score", "status"], name="snapshot_customer_scores")]
@@ -270,12 +276,12 @@ class CohortDay(models.Model):
     2 ... after each member's signup, how many were active in it, of the ``old_enough`` for whom it had ended.
     """
 
-    class By(models.TextChoices):
+    class By(SpokenChoices):
         """What its members have in common: nothing, the CSV's cohort, the month (``2025-05``) of the signup."""
 
-        ALL = "all", "Everyone"
-        COHORT = "cohort", "Cohort"
-        MONTH = "month", "Signup month"
+        ALL = "all", _("Everyone")
+        COHORT = "cohort", _("Cohort")
+        MONTH = "month", _("Signup month")
 
     date = models.DateField()
     by = models.CharField(max_length=10, choices=By)
@@ -284,7 +290,7 @@ class CohortDay(models.Model):
     size = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.BigIntegerField()
-    days_known = models.PositiveIntegerField(default=0, help_text="Of so many onboarded members the day is known.")
+    days_known = models.PositiveIntegerField(default=0, help_text=_("Of so many onboarded members the day is known."))
     middle_days = models.BigIntegerField(null=True)
     score_sum = models.PositiveBigIntegerField()
     prs_generated = models.PositiveBigIntegerField()
@@ -301,6 +307,8 @@ class CohortDay(models.Model):
 
     class Meta:
         ordering = ["-date", "by", "name"]
+        verbose_name = _("cohort day")
+        verbose_name_plural = _("cohort days")
         constraints = [models.UniqueConstraint(fields=["date", "by", "name"], name="cohort_day_once")]
 
     def __str__(self) -> str:

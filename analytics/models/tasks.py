@@ -63,10 +63,10 @@ class RecommendationRule(models.Model):
     """
 
     text = models.CharField(_("what to do"), max_length=200)
-    kind = models.CharField(max_length=20, choices=ActionKind)
-    condition = models.CharField(max_length=40, choices=Condition)
+    kind = models.CharField(_("kind"), max_length=20, choices=ActionKind)
+    condition = models.CharField(_("condition"), max_length=40, choices=Condition)
     threshold = models.PositiveIntegerField(
-        "N", null=True, blank=True, help_text=_("The number for N, where the condition has one.")
+        _("N"), null=True, blank=True, help_text=_("The number for N, where the condition has one.")
     )
     urgency = models.PositiveSmallIntegerField(_("priority"), default=50, help_text=_("1 is the highest."))
     rest_days = models.PositiveSmallIntegerField(
@@ -76,10 +76,12 @@ class RecommendationRule(models.Model):
             "Once the task is closed, the action is not recommended for that customer again for so many days."
         ),
     )
-    active = models.BooleanField(default=True)
+    active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         ordering = ["urgency", "pk"]
+        verbose_name = _("recommendation rule")
+        verbose_name_plural = _("recommendation rules")
 
     def __str__(self) -> str:
         return self.text
@@ -135,17 +137,23 @@ class Task(models.Model):
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="tasks", db_index=False)
     rule = models.ForeignKey(RecommendationRule, models.PROTECT, null=True, blank=True, editable=False)
-    kind = models.CharField(max_length=20, choices=ActionKind, default=ActionKind.OTHER)
+    kind = models.CharField(_("kind"), max_length=20, choices=ActionKind, default=ActionKind.OTHER)
     what = models.CharField(_("title"), max_length=200)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, blank=True, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_index=False,
+        verbose_name=_("owner"),
     )
-    due = models.DateField()
-    note = LongText(blank=True)
+    due = models.DateField(_("due"))
+    note = LongText(_("note"), blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
-    outcome_note = models.TextField(blank=True)
+    outcome_note = models.TextField(_("outcome note"), blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=150, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
@@ -156,6 +164,8 @@ class Task(models.Model):
 
     class Meta:
         ordering = ["due", "pk"]
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "rule"], condition=models.Q(state="open"), name="task_open_once"

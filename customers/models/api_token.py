@@ -12,6 +12,9 @@ from typing import Self
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.choices import SpokenChoices
 
 
 class ServiceAccount(models.Model):
@@ -20,6 +23,8 @@ class ServiceAccount(models.Model):
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="service_account")
 
     class Meta:
+        verbose_name = _("service account")
+        verbose_name_plural = _("service accounts")
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -41,13 +46,13 @@ class ApiToken(models.Model):
     characters. ``networks`` are those that it may come from; of none, any.
     """
 
-    class Scope(models.TextChoices):
+    class Scope(SpokenChoices):
         """What a token is for; a role without the permission gains none by it."""
 
-        READ = "read", "Read"
-        WRITE = "write", "Write tasks and notes"
-        INGEST = "ingest", "Send data"
-        METRICS = "metrics", "Read metrics"
+        READ = "read", _("Read")
+        WRITE = "write", _("Write tasks and notes")
+        INGEST = "ingest", _("Send data")
+        METRICS = "metrics", _("Read metrics")
 
     PREFIX = "rsolv_"
     RANDOM_BYTES = 32
@@ -56,24 +61,25 @@ class ApiToken(models.Model):
     PER_MINUTE = 600
 
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
-    digest = models.CharField("SHA-256", max_length=64, unique=True, editable=False)
-    shown = models.CharField("begins with", max_length=20, editable=False)
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(_("SHA-256"), max_length=64, unique=True, editable=False)
+    shown = models.CharField(_("begins with"), max_length=20, editable=False)
     scopes = models.JSONField(default=list)
-    expires_at = models.DateTimeField("expires")
+    expires_at = models.DateTimeField(_("expires"))
     networks = models.JSONField(default=list, blank=True)
-    per_minute = models.PositiveIntegerField("requests a minute", default=PER_MINUTE)
-    last_used_at = models.DateTimeField("last used", null=True, editable=False)
-    revoked_at = models.DateTimeField("revoked", null=True, editable=False)
-    revoked_by = models.CharField(max_length=150, blank=True, editable=False)
-    made_at = models.DateTimeField("made", default=timezone.now, editable=False)
-    made_by = models.CharField(max_length=150, blank=True, editable=False)
+    per_minute = models.PositiveIntegerField(_("requests a minute"), default=PER_MINUTE)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    revoked_by = models.CharField(_("revoked by"), max_length=150, blank=True, editable=False)
+    made_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    made_by = models.CharField(_("made by"), max_length=150, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
-        verbose_name = "API token"
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
         default_permissions = ("add", "change", "view")
 
     def __str__(self) -> str:

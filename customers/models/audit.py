@@ -11,6 +11,10 @@ SQLite, a migration that alters this table makes it anew, and has to make its tr
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.choices import SpokenChoices
+from customers.text.say import english
 
 
 class AuditEntry(models.Model):
@@ -20,47 +24,47 @@ class AuditEntry(models.Model):
     whatever else there is to say. ``customer`` is the key of the customer whom the texts are about, if it is one.
     """
 
-    class Action(models.TextChoices):
+    class Action(SpokenChoices):
         """The kind of action."""
 
-        ADD = "add", "Added"
-        CHANGE = "change", "Changed"
-        DELETE = "delete", "Deleted"
-        RIGHTS = "rights", "Permissions changed"
-        LOGIN = "login", "Logged in"
-        LOGOUT = "logout", "Logged out"
-        LOGIN_FAILED = "login_failed", "Login failed"
-        UPLOAD = "upload", "Upload"
-        IMPORT = "import", "Import"
-        REPLAY = "replay", "Replay"
-        UNDO = "undo", "Undo"
-        FIX = "fix", "Row fixed"
-        EXPORT = "export", "Export"
-        MAIL = "mail", "Email"
-        COMMAND = "command", "Command"
-        ERASE = "erase", "Erased"
+        ADD = "add", _("Added")
+        CHANGE = "change", _("Changed")
+        DELETE = "delete", _("Deleted")
+        RIGHTS = "rights", _("Permissions changed")
+        LOGIN = "login", _("Logged in")
+        LOGOUT = "logout", _("Logged out")
+        LOGIN_FAILED = "login_failed", _("Login failed")
+        UPLOAD = "upload", _("Upload")
+        IMPORT = "import", _("Import")
+        REPLAY = "replay", _("Replay")
+        UNDO = "undo", _("Undo")
+        FIX = "fix", _("Row fixed")
+        EXPORT = "export", _("Export")
+        MAIL = "mail", _("Email")
+        COMMAND = "command", _("Command")
+        ERASE = "erase", _("Erased")
 
     MAX_SUBJECT_LENGTH = 300
 
-    at = models.DateTimeField("when", default=timezone.now, db_index=True)
-    actor = models.CharField("who", max_length=150, blank=True)
-    action = models.CharField(max_length=20, choices=Action)
-    model = models.CharField("kind", max_length=100, blank=True)
+    at = models.DateTimeField(_("when"), default=timezone.now, db_index=True)
+    actor = models.CharField(_("who"), max_length=150, blank=True)
+    action = models.CharField(_("action"), max_length=20, choices=Action)
+    model = models.CharField(_("kind"), max_length=100, blank=True)
     key = models.CharField(max_length=64, blank=True)
-    subject = models.CharField("what", max_length=MAX_SUBJECT_LENGTH, blank=True)
+    subject = models.CharField(_("what"), max_length=MAX_SUBJECT_LENGTH, blank=True)
     customer = models.CharField(max_length=64, blank=True, db_index=True)
     changes = models.JSONField(default=dict, blank=True)
-    text = models.TextField("details", blank=True)
-    source = models.CharField("from where", max_length=200, blank=True)
-    address = models.GenericIPAddressField("IP address", null=True, blank=True)
-    request = models.CharField("request or command", max_length=32, blank=True)
+    text = models.TextField(_("details"), blank=True)
+    source = models.CharField(_("from where"), max_length=200, blank=True)
+    address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    request = models.CharField(_("request or command"), max_length=32, blank=True)
 
     class Meta:
         ordering = ["-pk"]
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit entries"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
         default_permissions = ("view",)
-        permissions = [("export_auditentry", "Can export the audit")]
+        permissions = [("export_auditentry", english("Can export the audit"))]
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.subject}"

@@ -3,28 +3,43 @@
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from customers.core.people import name_of
 from customers.models.feeds import Customer
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 from customers.text.text_fields import LongText
 
 
 class CustomerCare(models.Model):
     """What staff keep about a customer by hand: the owner, notes, and whether nobody may write to it or push it."""
 
-    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="care")
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="customers_in_care"
+    customer = models.OneToOneField(
+        Customer, models.CASCADE, primary_key=True, related_name="care", verbose_name=_("customer")
     )
-    notes = LongText("internal notes", blank=True)
-    do_not_contact = models.BooleanField(default=False, help_text="Nobody can write to this customer from here.")
-    do_not_sync = models.BooleanField(default=False, help_text="This customer is never pushed to a CRM.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="customers_in_care",
+        verbose_name=_("owner"),
+    )
+    notes = LongText(_("internal notes"), blank=True)
+    do_not_contact = models.BooleanField(
+        _("do not contact"), default=False, help_text=_("Nobody can write to this customer from here.")
+    )
+    do_not_sync = models.BooleanField(
+        _("do not sync"), default=False, help_text=_("This customer is never pushed to a CRM.")
+    )
 
     class Meta:
-        verbose_name = "assignment"
+        verbose_name = _("assignment")
+        verbose_name_plural = _("assignments")
 
     def __str__(self) -> str:
-        return f"Assignment of {self.customer_id}"
+        return say("Assignment of {customer}", customer=self.customer_id)
 
     @property
     def owner_name(self) -> str:
@@ -38,26 +53,30 @@ class Note(models.Model):
     ``author`` is the name at that moment, so that the note outlives the user.
     """
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """Whether it tells of a talk with the customer."""
 
-        NOTE = "note", "Note"
-        CALL = "call", "Call"
-        MEETING = "meeting", "Meeting"
+        NOTE = "note", _("Note")
+        CALL = "call", _("Call")
+        MEETING = "meeting", _("Meeting")
 
     CONTACTS = (Kind.CALL, Kind.MEETING)
     """The kinds by which the customer was contacted."""
     MAX_LENGTH = 2_000
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="notes", db_index=False)
-    author = models.CharField(max_length=301)
-    created_at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.NOTE)
-    text = LongText(max_length=MAX_LENGTH)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="notes", db_index=False, verbose_name=_("customer")
+    )
+    author = models.CharField(_("author"), max_length=301)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.NOTE)
+    text = LongText(_("text"), max_length=MAX_LENGTH)
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
         indexes = [models.Index(fields=["customer", "created_at"], name="note_customer_created")]
 
     def __str__(self) -> str:
-        return f"Note {self.pk} on {self.customer_id}"
+        return say("Note {number} on {customer}", number=str(self.pk), customer=self.customer_id)

@@ -2,6 +2,10 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 
 class Erasure(models.Model):
@@ -11,23 +15,25 @@ class Erasure(models.Model):
     ``last_run`` is the newest run at that time: files up to it may have the customer.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Files are redacted after the rows are gone; where a process dies in between, another one redacts them."""
 
-        FILES = "files", "Files are still to be redacted"
-        DONE = "done", "Done"
+        FILES = "files", _("Files are still to be redacted")
+        DONE = "done", _("Done")
 
     salt = models.CharField(max_length=64, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    erased_by = models.CharField(max_length=150)
-    erased_at = models.DateTimeField(default=timezone.now)
+    erased_by = models.CharField(_("erased by"), max_length=150)
+    erased_at = models.DateTimeField(_("erased at"), default=timezone.now)
     last_run = models.BigIntegerField(default=0, editable=False)
-    counts = models.JSONField("what went", default=dict)
-    state = models.CharField(max_length=10, choices=State, default=State.FILES)
+    counts = models.JSONField(_("what went"), default=dict)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.FILES)
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"Erasure {self.pk}"
+        return say("Erasure {number}", number=str(self.pk))

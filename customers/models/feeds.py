@@ -6,31 +6,34 @@ from functools import cache
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from customers.clock import program_today
 from customers.fields import KeyField
 from customers.indexes import CoveringIndex
+from customers.text.choices import SpokenChoices
 from customers.text.fold import Fold
+from customers.text.say import english, say
 
 
-class FeedName(models.TextChoices):
+class FeedName(SpokenChoices):
     """The five feeds, in the order in which they depend on each other."""
 
-    CUSTOMERS = "customers", "Customers"
-    ONBOARDING = "onboarding", "Onboarding"
-    ENGAGEMENT = "engagement", "Engagement"
-    FEEDBACK = "feedback", "Feedback"
-    EVENTS = "events", "Events"
+    CUSTOMERS = "customers", _("Customers")
+    ONBOARDING = "onboarding", _("Onboarding")
+    ENGAGEMENT = "engagement", _("Engagement")
+    FEEDBACK = "feedback", _("Feedback")
+    EVENTS = "events", _("Events")
 
 
-class Step(models.TextChoices):
+class Step(SpokenChoices):
     """The five onboarding steps, in the order in which a customer takes them."""
 
-    WELCOME_EMAIL = "welcome_email_sent", "Welcome Email"
-    ACCOUNT = "account_created", "Account Setup"
-    ACTION = "github_action_installed", "GitHub Action"
-    FIRST_ISSUE = "first_issue_tagged", "First Issue"
-    FIRST_PR = "first_pr_generated", "First PR"
+    WELCOME_EMAIL = "welcome_email_sent", _("Welcome Email")
+    ACCOUNT = "account_created", _("Account Setup")
+    ACTION = "github_action_installed", _("GitHub Action")
+    FIRST_ISSUE = "first_issue_tagged", _("First Issue")
+    FIRST_PR = "first_pr_generated", _("First PR")
 
 
 class LoadedRow(models.Model):
@@ -42,7 +45,7 @@ class LoadedRow(models.Model):
     run = models.ForeignKey(
         "customers.ImportRun", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False, editable=False
     )
-    line = models.PositiveIntegerField(editable=False)
+    line = models.PositiveIntegerField(_("line"), editable=False)
 
     class Meta:
         abstract = True
@@ -52,7 +55,13 @@ class FullFeedRow(LoadedRow):
     """A row of a feed that lists everything each night; ``missing_since`` is the run whose file lacked it."""
 
     missing_since = models.ForeignKey(
-        "customers.ImportRun", models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+        "customers.ImportRun",
+        models.SET_NULL,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("missing since"),
     )
 
     class Meta:
@@ -62,14 +71,14 @@ class FullFeedRow(LoadedRow):
 class Customer(FullFeedRow):
     """An organisation in the Early Access Program."""
 
-    class Status(models.TextChoices):
+    class Status(SpokenChoices):
         """The state of the customer's contract, as the CSV says."""
 
-        ACTIVE = "active", "Active"
-        TRIAL = "trial", "Trial"
-        PAUSED = "paused", "Paused"
-        INACTIVE = "inactive", "Inactive"
-        CHURNED = "churned", "Churned"
+        ACTIVE = "active", _("Active")
+        TRIAL = "trial", _("Trial")
+        PAUSED = "paused", _("Paused")
+        INACTIVE = "inactive", _("Inactive")
+        CHURNED = "churned", _("Churned")
 
         @classmethod
         @cache
@@ -78,24 +87,26 @@ class Customer(FullFeedRow):
             return frozenset({cls.PAUSED.value, cls.INACTIVE.value, cls.CHURNED.value})
 
     id = KeyField(primary_key=True)
-    email = models.CharField("email", max_length=254)
-    organization = models.CharField(max_length=200)
-    github_username = models.CharField("GitHub name", max_length=39, blank=True)
-    signup_date = models.DateField()
-    cohort = models.CharField(max_length=100, blank=True)
-    industry = models.CharField(max_length=100, blank=True)
-    team_size = models.PositiveIntegerField(null=True, blank=True)
-    status = models.CharField("account status", max_length=20, choices=Status, default=Status.ACTIVE)
+    email = models.CharField(_("email"), max_length=254)
+    organization = models.CharField(_("organization"), max_length=200)
+    github_username = models.CharField(_("GitHub name"), max_length=39, blank=True)
+    signup_date = models.DateField(_("signup date"))
+    cohort = models.CharField(_("cohort"), max_length=100, blank=True)
+    industry = models.CharField(_("industry"), max_length=100, blank=True)
+    team_size = models.PositiveIntegerField(_("team size"), null=True, blank=True)
+    status = models.CharField(_("account status"), max_length=20, choices=Status, default=Status.ACTIVE)
 
     class Meta:
         ordering = [Fold("organization"), "pk"]
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
         indexes = [
             models.Index(fields=["cohort", "id"], name="customer_cohort"),
             models.Index(fields=["industry", "id"], name="customer_industry"),
         ]
         permissions = [
-            ("export_customer", "Can export customers' data"),
-            ("erase_customer", "Can erase a customer for good"),
+            ("export_customer", english("Can export customers' data")),
+            ("erase_customer", english("Can erase a customer for good")),
         ]
 
     def __str__(self) -> str:
@@ -106,44 +117,46 @@ class Onboarding(FullFeedRow):
     """The progress of a customer's onboarding; a customer has one row."""
 
     id = KeyField(primary_key=True)
-    customer = models.OneToOneField(Customer, models.CASCADE, related_name="onboarding")
-    welcome_email_sent = models.BooleanField(default=False)
-    account_created = models.BooleanField(default=False)
-    github_action_installed = models.BooleanField(default=False)
-    first_issue_tagged = models.BooleanField(default=False)
-    first_pr_generated = models.BooleanField(default=False)
-    completed_date = models.DateField(null=True, blank=True)
-    days_to_complete = models.IntegerField(null=True, blank=True)
-    blocker_type = models.CharField(max_length=100, blank=True)
-    notes = models.TextField(blank=True)
+    customer = models.OneToOneField(Customer, models.CASCADE, related_name="onboarding", verbose_name=_("customer"))
+    welcome_email_sent = models.BooleanField(_("welcome email sent"), default=False)
+    account_created = models.BooleanField(_("account created"), default=False)
+    github_action_installed = models.BooleanField(_("github action installed"), default=False)
+    first_issue_tagged = models.BooleanField(_("first issue tagged"), default=False)
+    first_pr_generated = models.BooleanField(_("first pr generated"), default=False)
+    completed_date = models.DateField(_("completed date"), null=True, blank=True)
+    days_to_complete = models.IntegerField(_("days to complete"), null=True, blank=True)
+    blocker_type = models.CharField(_("blocker type"), max_length=100, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
 
     class Meta:
         ordering = ["pk"]
-        verbose_name_plural = "onboarding"
+        verbose_name = _("onboarding")
+        verbose_name_plural = _("onboarding")
 
     def __str__(self) -> str:
-        return f"Onboarding {self.pk} of {self.customer_id}"
+        return say("Onboarding {key} of {customer}", key=self.pk, customer=self.customer_id)
 
 
 class HistoryRow(LoadedRow):
     """A row of an append-only history, about a customer on a day."""
 
     id = KeyField(primary_key=True)
-    customer = models.ForeignKey(Customer, models.CASCADE, db_index=False)
-    date = models.DateField()
+    customer = models.ForeignKey(Customer, models.CASCADE, db_index=False, verbose_name=_("customer"))
+    date = models.DateField(_("date"))
 
     class Meta:
         abstract = True
         ordering = ["-date", "pk"]
 
     def __str__(self) -> str:
-        return f"{capfirst(str(self._meta.verbose_name))} {self.pk} of {self.customer_id}"
+        kind = capfirst(str(self._meta.verbose_name))
+        return say("{kind} {key} of {customer}", kind=kind, key=self.pk, customer=self.customer_id)
 
 
 class ReportedRow(HistoryRow):
     """A row of a history that the product may report before a file has it: ``provisional`` until then."""
 
-    provisional = models.BooleanField("so far", default=False, db_default=False, editable=False)
+    provisional = models.BooleanField(_("so far"), default=False, db_default=False, editable=False)
 
     class Meta(HistoryRow.Meta):
         abstract = True
@@ -152,18 +165,19 @@ class ReportedRow(HistoryRow):
 class Engagement(ReportedRow):
     """Counters of activity. A customer may have several rows on a day; every reader sums them."""
 
-    issues_tagged = models.PositiveIntegerField(default=0)
-    prs_generated = models.PositiveIntegerField("PRs generated", default=0)
-    prs_merged = models.PositiveIntegerField("PRs merged", default=0)
-    prs_rejected = models.PositiveIntegerField("PRs rejected", default=0)
-    support_requests = models.PositiveIntegerField(default=0)
+    issues_tagged = models.PositiveIntegerField(_("issues tagged"), default=0)
+    prs_generated = models.PositiveIntegerField(_("PRs generated"), default=0)
+    prs_merged = models.PositiveIntegerField(_("PRs merged"), default=0)
+    prs_rejected = models.PositiveIntegerField(_("PRs rejected"), default=0)
+    support_requests = models.PositiveIntegerField(_("support requests"), default=0)
 
     ACTIVITY = ("issues_tagged", "prs_generated", "prs_merged", "prs_rejected")
     """The counters that the activity trend sums; support requests are no sign of growth."""
     COUNTERS = (*ACTIVITY, "support_requests")
 
     class Meta(ReportedRow.Meta):
-        verbose_name_plural = "engagement"
+        verbose_name = _("engagement")
+        verbose_name_plural = _("engagement")
         indexes = [
             CoveringIndex(
                 fields=["customer", "date"],
@@ -177,33 +191,36 @@ class Engagement(ReportedRow):
 class Feedback(HistoryRow):
     """An NPS or CSAT answer."""
 
-    nps = models.PositiveSmallIntegerField("NPS", null=True, blank=True)
-    csat = models.PositiveSmallIntegerField("CSAT", null=True, blank=True)
-    comment = models.TextField(blank=True)
+    nps = models.PositiveSmallIntegerField(_("NPS"), null=True, blank=True)
+    csat = models.PositiveSmallIntegerField(_("CSAT"), null=True, blank=True)
+    comment = models.TextField(_("comment"), blank=True)
 
     class Meta(HistoryRow.Meta):
-        verbose_name_plural = "feedback"
+        verbose_name = _("feedback")
+        verbose_name_plural = _("feedback")
         indexes = [models.Index(fields=["customer", "date"], name="feedback_customer_date")]
 
 
 class Event(ReportedRow):
     """An entry of the timeline with a date and a text of its own."""
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """The five steps, and what else happens to a customer."""
 
-        WELCOME_EMAIL = Step.WELCOME_EMAIL.value, "Welcome email sent"
-        ACCOUNT = Step.ACCOUNT.value, "Created account"
-        ACTION = Step.ACTION.value, "Installed GitHub Action"
-        FIRST_ISSUE = Step.FIRST_ISSUE.value, "Tagged first issue"
-        FIRST_PR = Step.FIRST_PR.value, "First PR generated"
-        SUPPORT_REQUEST = "support_request", "Support request"
-        NOTE = "note", "Note"
+        WELCOME_EMAIL = Step.WELCOME_EMAIL.value, _("Welcome email sent")
+        ACCOUNT = Step.ACCOUNT.value, _("Created account")
+        ACTION = Step.ACTION.value, _("Installed GitHub Action")
+        FIRST_ISSUE = Step.FIRST_ISSUE.value, _("Tagged first issue")
+        FIRST_PR = Step.FIRST_PR.value, _("First PR generated")
+        SUPPORT_REQUEST = "support_request", _("Support request")
+        NOTE = "note", _("Note")
 
-    kind = models.CharField(max_length=30, choices=Kind)
-    detail = models.TextField(blank=True)
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    detail = models.TextField(_("detail"), blank=True)
 
     class Meta(ReportedRow.Meta):
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         indexes = [
             models.Index(fields=["customer", "date"], name="event_customer_date"),
             models.Index(fields=["customer", "date"], condition=models.Q(provisional=True), name="event_so_far"),

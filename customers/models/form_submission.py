@@ -2,6 +2,9 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.say import english
 
 
 class FormSubmission(models.Model):
@@ -16,7 +19,9 @@ class FormSubmission(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("form submission")
+        verbose_name_plural = _("form submissions")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"form sent at {self.at:%Y-%m-%d %H:%M:%S}"
+        return english(f"form sent at {self.at.isoformat(' ', 'seconds')}")

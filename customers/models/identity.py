@@ -3,6 +3,9 @@
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.say import say
 
 
 class ProviderIdentity(models.Model):
@@ -14,6 +17,8 @@ class ProviderIdentity(models.Model):
     linked_at = models.DateTimeField("linked", default=timezone.now)
 
     class Meta:
+        verbose_name = _("provider identity")
+        verbose_name_plural = _("provider identities")
         constraints = [
             models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_of_identity"),
             models.UniqueConstraint(fields=["user", "issuer"], name="one_identity_of_user"),
@@ -21,4 +26,4 @@ class ProviderIdentity(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.user.get_username()} at {self.issuer}"
+        return say("{login} at {issuer}", login=self.user.get_username(), issuer=self.issuer)

@@ -6,9 +6,12 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from customers.fields import KeyField
 from customers.models.feeds import FeedName
+from customers.text.choices import SpokenChoices
+from customers.text.say import english, say, say_n
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
@@ -37,55 +40,59 @@ class ImportRun(models.Model):
     the next ones update it. ``deleted`` of a run that is no undo are provisional rows that gave way to its own.
     """
 
-    class Scope(models.TextChoices):
+    class Scope(SpokenChoices):
         """What a run read: a feed's whole file, corrected rows, rows in quarantine, or what came by the API."""
 
-        WHOLE = "whole", "Whole file"
-        CORRECTIONS = "corrections", "Corrected rows"
-        REPLAY = "replay", "Replay"
-        PARTIAL = "partial", "Rows by the API"
-        EVENTS = "events", "Events of the product"
+        WHOLE = "whole", _("Whole file")
+        CORRECTIONS = "corrections", _("Corrected rows")
+        REPLAY = "replay", _("Replay")
+        PARTIAL = "partial", _("Rows by the API")
+        EVENTS = "events", _("Events of the product")
 
     OF_API = (Scope.PARTIAL, Scope.EVENTS)
     """The scopes of runs that read no file."""
 
-    class Status(models.TextChoices):
+    class Status(SpokenChoices):
         """How a run ended; ``refused`` is the file's fault, ``failed`` that of this software."""
 
-        RUNNING = "running", "Running"
-        LOADED = "loaded", "Loaded"
-        REFUSED = "refused", "Refused"
-        FAILED = "failed", "Failed"
-        INTERRUPTED = "interrupted", "Interrupted"
+        RUNNING = "running", _("Running")
+        LOADED = "loaded", _("Loaded")
+        REFUSED = "refused", _("Refused")
+        FAILED = "failed", _("Failed")
+        INTERRUPTED = "interrupted", _("Interrupted")
 
-    feed = models.CharField(max_length=20, choices=FeedName)
+    feed = models.CharField(_("feed"), max_length=20, choices=FeedName)
     scope = models.CharField(max_length=20, choices=Scope, default=Scope.WHOLE, editable=False)
-    file = models.CharField("file name", max_length=255)
-    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
-    rules = models.CharField("fingerprint of the rules", max_length=64, blank=True, editable=False)
-    size = models.BigIntegerField("bytes", default=0)
-    mixed_case = models.BooleanField("keys may have upper-case letters", default=True, editable=False)
-    repeats = models.BooleanField("a key may be in the file more than once", default=True, editable=False)
-    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
-    reason = models.TextField(blank=True)
-    rows = models.PositiveIntegerField(default=0)
-    created = models.PositiveIntegerField(default=0)
-    updated = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    quarantined = models.PositiveIntegerField(default=0)
-    retried = models.PositiveIntegerField(default=0)
-    deleted = models.PositiveIntegerField(default=0)
-    left_out = models.PositiveIntegerField("rows of erased customers", default=0, editable=False)
-    warnings = models.JSONField(default=list)
-    started_by = models.CharField(max_length=150)
-    forced_by = models.CharField(max_length=150, blank=True)
-    started_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
-    undoes = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
-    undone_by = models.ForeignKey("self", models.PROTECT, related_name="+", null=True, blank=True)
-    missing = models.PositiveIntegerField("newly missing from the feed", default=0)
-    returned = models.PositiveIntegerField("back in the feed", default=0)
-    content_sha256 = models.CharField("SHA-256 of the content, unpacked", max_length=64, blank=True, editable=False)
+    file = models.CharField(_("file name"), max_length=255)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
+    rules = models.CharField(_("fingerprint of the rules"), max_length=64, blank=True, editable=False)
+    size = models.BigIntegerField(_("bytes"), default=0)
+    mixed_case = models.BooleanField(_("keys may have upper-case letters"), default=True, editable=False)
+    repeats = models.BooleanField(_("a key may be in the file more than once"), default=True, editable=False)
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)
+    reason = models.TextField(_("reason"), blank=True)
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    created = models.PositiveIntegerField(_("created"), default=0)
+    updated = models.PositiveIntegerField(_("updated"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
+    quarantined = models.PositiveIntegerField(_("quarantined"), default=0)
+    retried = models.PositiveIntegerField(_("retried"), default=0)
+    deleted = models.PositiveIntegerField(_("deleted"), default=0)
+    left_out = models.PositiveIntegerField(_("rows of erased customers"), default=0, editable=False)
+    warnings = models.JSONField(_("warnings"), default=list)
+    started_by = models.CharField(_("started by"), max_length=150)
+    forced_by = models.CharField(_("forced by"), max_length=150, blank=True)
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+    undoes = models.ForeignKey(
+        "self", models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("undoes")
+    )
+    undone_by = models.ForeignKey(
+        "self", models.PROTECT, related_name="+", null=True, blank=True, verbose_name=_("undone by")
+    )
+    missing = models.PositiveIntegerField(_("newly missing from the feed"), default=0)
+    returned = models.PositiveIntegerField(_("back in the feed"), default=0)
+    content_sha256 = models.CharField(_("SHA-256 of the content, unpacked"), max_length=64, blank=True, editable=False)
 
     over_limit = False
     """Whether the file was refused for too many bad rows; the loader sets it, no column has it."""
@@ -94,6 +101,8 @@ class ImportRun(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("import run")
+        verbose_name_plural = _("import runs")
         indexes = [
             models.Index(fields=["feed", "status"], name="run_feed_status"),
             # A feed's last file is found past the runs of events, of which there is one a minute.
@@ -101,10 +110,13 @@ class ImportRun(models.Model):
                 fields=["feed", "id"], condition=~models.Q(scope__in=["partial", "events"]), name="run_of_files"
             ),
         ]
-        permissions = [("undo_importrun", "Can undo an import"), ("upload_importrun", "Can upload files")]
+        permissions = [
+            ("undo_importrun", english("Can undo an import")),
+            ("upload_importrun", english("Can upload files")),
+        ]
 
     def __str__(self) -> str:
-        return f"run {self.pk}: {self.file}"
+        return say("run {number}: {file}", number=str(self.pk), file=self.file)
 
     @property
     def has_file(self) -> bool:
@@ -120,15 +132,22 @@ class ImportRun(models.Model):
     @property
     def why_not_undoable(self) -> str:
         """Return why the run cannot be undone; '' where it can."""
+        run = str(self.pk)
         if self.status != self.Status.LOADED:
-            return f"Run {self.pk} was not loaded ({self.get_status_display().lower()}): there is nothing to undo."
+            status = self.get_status_display().lower()
+            return say("Run {run} was not loaded ({status}): there is nothing to undo.", run=run, status=status)
         if self.is_too_old_to_undo:
-            return f"Run {self.pk} is older than {settings.UNDO_DAYS} days: what it changed is no longer kept."
+            return say_n(
+                "Run {run} is older than {number} day: what it changed is no longer kept.",
+                "Run {run} is older than {number} days: what it changed is no longer kept.",
+                settings.UNDO_DAYS,
+                run=run,
+            )
         if self.undone_by_id:
-            return f"Run {self.pk} is undone already, by run {self.undone_by_id}."
+            return say("Run {run} is undone already, by run {other}.", run=run, other=str(self.undone_by_id))
         undone = self.undoes
         if undone and (undone.undone_by_id != self.pk or (undone.undoes and undone.undoes.undone_by_id)):
-            return f"Run {self.pk} no longer counts: what it did was undone by another run since."
+            return say("Run {run} no longer counts: what it did was undone by another run since.", run=run)
         return ""
 
 
@@ -146,35 +165,39 @@ class QuarantinedRow(models.Model):
     ``cells`` are the values in the order of the feed's columns, or null where they cannot be told apart.
     """
 
-    class Status(models.TextChoices):
+    class Status(SpokenChoices):
         """``superseded``: a later file has the same row again, or a newer row with its key; ``rejected``: by hand."""
 
-        OPEN = "open", "Open"
-        LOADED = "loaded", "Resolved"
-        SUPERSEDED = "superseded", "Replaced"
-        REJECTED = "rejected", "Rejected"
+        OPEN = "open", _("Open")
+        LOADED = "loaded", _("Resolved")
+        SUPERSEDED = "superseded", _("Replaced")
+        REJECTED = "rejected", _("Rejected")
 
-    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows")
-    feed = models.CharField(max_length=20, choices=FeedName)
-    line = models.PositiveIntegerField()
-    raw = models.TextField("raw text")
+    run = models.ForeignKey(ImportRun, models.PROTECT, related_name="quarantined_rows", verbose_name=_("run"))
+    feed = models.CharField(_("feed"), max_length=20, choices=FeedName)
+    line = models.PositiveIntegerField(_("line"))
+    raw = models.TextField(_("raw text"))
     cells = models.JSONField(null=True)
     key = models.CharField(max_length=64, blank=True)
     customer_key = models.CharField(max_length=64, blank=True)
     reasons = models.JSONField()
-    waits_for_customer = models.BooleanField(default=False)
-    status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
-    resolved_by = models.ForeignKey(ImportRun, models.PROTECT, related_name="+", null=True)
+    waits_for_customer = models.BooleanField(_("waits for customer"), default=False)
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.OPEN)
+    resolved_by = models.ForeignKey(
+        ImportRun, models.PROTECT, related_name="+", null=True, verbose_name=_("resolved by")
+    )
 
     objects = QuarantinedRowQuerySet.as_manager()
 
     class Meta:
         ordering = ["-run", "line"]
+        verbose_name = _("quarantined row")
+        verbose_name_plural = _("quarantined rows")
         indexes = [models.Index(fields=["feed", "status"], name="quarantine_feed_status")]
-        permissions = [("fix_quarantinedrow", "Can fix and replay quarantined rows")]
+        permissions = [("fix_quarantinedrow", english("Can fix and replay quarantined rows"))]
 
     def __str__(self) -> str:
-        return f"{self.feed} line {self.line}"
+        return say("{feed} line {line}", feed=self.feed, line=str(self.line))
 
 
 class Fix(models.Model):
@@ -183,20 +206,21 @@ class Fix(models.Model):
     ``sha256`` is the text's own, because a text may be too long for an index.
     """
 
-    feed = models.CharField(max_length=20, choices=FeedName)
-    raw = models.TextField("raw text")
-    sha256 = models.CharField("SHA-256", max_length=64, editable=False)
+    feed = models.CharField(_("feed"), max_length=20, choices=FeedName)
+    raw = models.TextField(_("raw text"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64, editable=False)
     cells = models.JSONField()
-    made_by = models.CharField(max_length=150)
-    made_at = models.DateTimeField(default=timezone.now)
+    made_by = models.CharField(_("made by"), max_length=150)
+    made_at = models.DateTimeField(_("made at"), default=timezone.now)
 
     class Meta:
         ordering = ["pk"]
-        verbose_name_plural = "fixes"
+        verbose_name = _("fix")
+        verbose_name_plural = _("fixes")
         constraints = [models.UniqueConstraint(fields=["feed", "sha256"], name="fix_once")]
 
     def __str__(self) -> str:
-        return f"Fix {self.pk} of {self.feed}"
+        return say("Fix {number} of {feed}", number=str(self.pk), feed=self.feed)
 
 
 class RowChangeQuerySet(models.QuerySet["RowChange"]):
@@ -230,6 +254,8 @@ class RowChange(models.Model):
 
     class Meta:
         ordering = ["run", "model", "key"]
+        verbose_name = _("row change")
+        verbose_name_plural = _("row changes")
         constraints = [models.UniqueConstraint(fields=["run", "model", "key"], name="change_once")]
 
     def __str__(self) -> str:
@@ -244,12 +270,12 @@ class Upload(models.Model):
     """
 
     feed = models.CharField(max_length=20, choices=FeedName)
-    file = models.CharField("file name", max_length=255)
+    file = models.CharField(_("file name"), max_length=255)
     notes = models.JSONField(default=list)
     folder = models.CharField(max_length=32, unique=True)
     stored_name = models.CharField(max_length=40)
-    sha256 = models.CharField("SHA-256", max_length=64)
-    size = models.BigIntegerField("bytes")
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    size = models.BigIntegerField(_("bytes"))
     uploaded_by = models.CharField(max_length=150)
     uploaded_at = models.DateTimeField(default=timezone.now)
     preview = models.JSONField(default=dict)
@@ -258,7 +284,9 @@ class Upload(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("upload")
+        verbose_name_plural = _("uploads")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"upload {self.pk}: {self.file}"
+        return say("upload {number}: {file}", number=str(self.pk), file=self.file)

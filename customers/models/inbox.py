@@ -7,9 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.fields import KeyField
 from customers.models.feeds import FeedName
+from customers.text.choices import SpokenChoices
+from customers.text.say import say
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -35,24 +39,26 @@ class Batch(models.Model):
     ``digest`` is the SHA-256 of rows that came with an idempotency key: a key stands for one body.
     """
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """Events wait for the next ingest; rows of a feed are loaded at once."""
 
-        EVENTS = "events", "Events"
-        ROWS = "rows", "Rows"
+        EVENTS = "events", _("Events")
+        ROWS = "rows", _("Rows")
 
     MAX_KEY_LENGTH = 255
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    token = models.ForeignKey("customers.ApiToken", models.SET_NULL, related_name="+", null=True)
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.EVENTS)
-    feed = models.CharField(max_length=20, choices=FeedName, blank=True)
-    received_at = models.DateTimeField("received", default=timezone.now, db_index=True)
-    entries = models.PositiveIntegerField(default=0)
-    idempotency_key = models.CharField(max_length=MAX_KEY_LENGTH, blank=True)
-    digest = models.CharField("SHA-256", max_length=64, blank=True)
-    run = models.ForeignKey("customers.ImportRun", models.PROTECT, related_name="+", null=True)
-    states = models.JSONField(default=list)
+    token = models.ForeignKey(
+        "customers.ApiToken", models.SET_NULL, related_name="+", null=True, verbose_name=_("token")
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.EVENTS)
+    feed = models.CharField(_("feed"), max_length=20, choices=FeedName, blank=True)
+    received_at = models.DateTimeField(_("received"), default=timezone.now, db_index=True)
+    entries = models.PositiveIntegerField(_("entries"), default=0)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=MAX_KEY_LENGTH, blank=True)
+    digest = models.CharField(_("SHA-256"), max_length=64, blank=True)
+    run = models.ForeignKey("customers.ImportRun", models.PROTECT, related_name="+", null=True, verbose_name=_("run"))
+    states = models.JSONField(_("states"), default=list)
 
     waiting_events = 0
     events_not_loaded = 0
@@ -62,7 +68,8 @@ class Batch(models.Model):
 
     class Meta:
         ordering = ["-received_at", "-pk"]
-        verbose_name_plural = "batches"
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
@@ -71,7 +78,7 @@ class Batch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Batch {str(self.pk)[:8]}"
+        return say("Batch {key}", key=str(self.pk)[:8])
 
 
 class InboxEventQuerySet(models.QuerySet["InboxEvent"]):
@@ -91,17 +98,17 @@ class InboxEvent(models.Model):
     names nobody.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """``superseded``: a file has said it; ``refused``: the customer was erased."""
 
-        WAITING = "waiting", "Waiting"
-        LOADED = "loaded", "Loaded"
-        UNCHANGED = "unchanged", "Unchanged"
-        SUPERSEDED = "superseded", "In a file already"
-        DUPLICATE = "duplicate", "Duplicate"
-        QUARANTINED = "quarantined", "Quarantined"
-        REFUSED = "refused", "Refused"
-        INVALID = "invalid", "Invalid"
+        WAITING = "waiting", _("Waiting")
+        LOADED = "loaded", _("Loaded")
+        UNCHANGED = "unchanged", _("Unchanged")
+        SUPERSEDED = "superseded", _("In a file already")
+        DUPLICATE = "duplicate", _("Duplicate")
+        QUARANTINED = "quarantined", _("Quarantined")
+        REFUSED = "refused", _("Refused")
+        INVALID = "invalid", _("Invalid")
 
     MAX_ID_LENGTH = 200
     MAX_TYPE_LENGTH = 100
@@ -109,19 +116,21 @@ class InboxEvent(models.Model):
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="events")
     token = models.ForeignKey("customers.ApiToken", models.SET_NULL, related_name="+", null=True, db_index=False)
     position = models.PositiveIntegerField()
-    event_id = models.CharField("event id", max_length=MAX_ID_LENGTH, blank=True)
+    event_id = models.CharField(_("event id"), max_length=MAX_ID_LENGTH, blank=True)
     event_type = models.CharField(max_length=MAX_TYPE_LENGTH, blank=True)
-    customer_key = KeyField("customer", blank=True)
-    occurred_at = models.DateTimeField("occurred")
+    customer_key = KeyField(_("customer"), blank=True)
+    occurred_at = models.DateTimeField(_("occurred"))
     metadata = models.JSONField(default=dict)
-    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
-    reason = models.TextField(blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.WAITING)
+    reason = models.TextField(_("reason"), blank=True)
     run = models.ForeignKey("customers.ImportRun", models.PROTECT, related_name="+", null=True)
 
     objects = InboxEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("inbox event")
+        verbose_name_plural = _("inbox events")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
@@ -136,4 +145,5 @@ class InboxEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_type or 'Event'} of customer {self.customer_key or '–'}"
+        what = self.event_type or gettext("Event")
+        return say("{what} of customer {key}", what=what, key=self.customer_key or "–")

@@ -1,6 +1,7 @@
 """The dates of onboarding steps, which the feed gives only as flags."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from customers.models.feeds import Customer, Step
 from customers.models.imports import ImportRun
@@ -24,6 +25,8 @@ class StepSighting(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("step sighting")
+        verbose_name_plural = _("step sightings")
         constraints = [models.UniqueConstraint(fields=["customer", "step"], name="sighting_once")]
 
     def __str__(self) -> str:

@@ -2,6 +2,9 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from customers.text.say import say
 
 
 class OpenSession(models.Model):
@@ -13,12 +16,14 @@ class OpenSession(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     started = models.DateTimeField()
     seen = models.DateTimeField()
-    address = models.GenericIPAddressField("IP address", null=True)
+    address = models.GenericIPAddressField(_("IP address"), null=True)
     browser = models.CharField(max_length=MAX_BROWSER, blank=True)
 
     class Meta:
         ordering = ["-seen", "-pk"]
+        verbose_name = _("open session")
+        verbose_name_plural = _("open sessions")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"session {self.pk}"
+        return say("session {number}", number=str(self.pk))

@@ -4,8 +4,12 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
+from customers.text.say import english, say
 
 _VARIABLES = re.compile(r"CRM_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]+_")
@@ -14,30 +18,30 @@ _OF_HUBSPOT, _OF_SALESFORCE = "hs_", "__c"
 """How the names of HubSpot's own fields begin, and those of Salesforce's custom ones end."""
 
 
-class PushedValue(models.TextChoices):
+class PushedValue(SpokenChoices):
     """What of a customer can be pushed; ``analytics.crm.values`` says what each is."""
 
-    SCORE = "score", "Score"
-    STATUS = "status", "Health status"
-    TREND = "trend", "Activity trend"
-    STAGE = "stage", "Stage"
-    PROGRESS = "progress", "Onboarding in percent"
-    LAST_ACTIVE = "last_active", "Last active"
-    FORECAST_QUIET = "forecast_quiet", "Forecast: going quiet, in percent"
-    FORECAST_FIRST_PR = "forecast_first_pr", "Forecast: first PR, in percent"
-    OWNER = "owner", "Owner"
-    BLOCKER = "blocker", "Blocker"
-    ALERTS = "alerts", "Open alerts"
-    LINK = "link", "Link to the customer’s page"
+    SCORE = "score", _("Score")
+    STATUS = "status", _("Health status")
+    TREND = "trend", _("Activity trend")
+    STAGE = "stage", _("Stage")
+    PROGRESS = "progress", _("Onboarding in percent")
+    LAST_ACTIVE = "last_active", _("Last active")
+    FORECAST_QUIET = "forecast_quiet", _("Forecast: going quiet, in percent")
+    FORECAST_FIRST_PR = "forecast_first_pr", _("Forecast: first PR, in percent")
+    OWNER = "owner", _("Owner")
+    BLOCKER = "blocker", _("Blocker")
+    ALERTS = "alerts", _("Open alerts")
+    LINK = "link", _("Link to the customer’s page")
 
 
-class FieldMode(models.TextChoices):
+class FieldMode(SpokenChoices):
     """When a value is written into a field there; the match key alone is the identifier."""
 
-    IDENTIFIER = "identifier", "Identifier"
-    OVERWRITE = "overwrite", "Overwrite"
-    FILL_NEW = "fill_new", "Fill if new"
-    FILL_EMPTY = "fill_empty", "Fill if empty"
+    IDENTIFIER = "identifier", _("Identifier")
+    OVERWRITE = "overwrite", _("Overwrite")
+    FILL_NEW = "fill_new", _("Fill if new")
+    FILL_EMPTY = "fill_empty", _("Fill if empty")
 
 
 class Destination(models.Model):
@@ -47,34 +51,39 @@ class Destination(models.Model):
     ``prefix``, as the match key does, which holds our customer id.
     """
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """Which adapter of ``analytics.crm`` pushes to it."""
 
-        CHANGED_ROWS = "changed_rows", "File of changed rows"
-        HUBSPOT = "hubspot", "HubSpot"
-        SALESFORCE = "salesforce", "Salesforce"
+        CHANGED_ROWS = "changed_rows", _("File of changed rows")
+        HUBSPOT = "hubspot", _("HubSpot")
+        SALESFORCE = "salesforce", _("Salesforce")
 
-    name = models.CharField(max_length=100, unique=True)
-    kind = models.CharField(max_length=20, choices=Kind)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     variables = models.CharField(
-        "variables begin with",
+        _("variables begin with"),
         max_length=60,
         blank=True,
-        help_text="The environment has the credentials under such names, as CRM_HUBSPOT_TOKEN. A file has none.",
+        help_text=_("The environment has the credentials under such names, as CRM_HUBSPOT_TOKEN. A file has none."),
     )
     prefix = models.CharField(
-        "prefix of our fields", max_length=20, default="rsolv_", help_text="No field without it is ever written."
+        _("prefix of our fields"), max_length=20, default="rsolv_", help_text=_("No field without it is ever written.")
     )
     match_key = models.CharField(
-        max_length=100, default="rsolv_customer_id", help_text="The field there that holds our customer id."
+        _("match key"),
+        max_length=100,
+        default="rsolv_customer_id",
+        help_text=_("The field there that holds our customer id."),
     )
-    fields = models.JSONField(default=dict)
-    enabled = models.BooleanField("on", default=True)
-    nightly = models.BooleanField("pushed each night", default=False)
+    fields = models.JSONField(_("fields"), default=dict)
+    enabled = models.BooleanField(_("on"), default=True)
+    nightly = models.BooleanField(_("pushed each night"), default=False)
 
     class Meta:
         ordering = ["name"]
-        permissions = [("push_destination", "Can push to destinations, and undo it")]
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+        permissions = [("push_destination", english("Can push to destinations, and undo it"))]
 
     def __str__(self) -> str:
         return self.name
@@ -90,11 +99,17 @@ class Destination(models.Model):
         if self.kind == self.Kind.CHANGED_ROWS:
             self.variables = ""
         elif not _VARIABLES.fullmatch(self.variables):
-            faults["variables"] = "Give the beginning of variables' names, such as CRM_HUBSPOT: capitals after CRM_."
+            faults["variables"] = gettext(
+                "Give the beginning of variables' names, such as CRM_HUBSPOT: capitals after CRM_."
+            )
         if not _PREFIX.fullmatch(self.prefix):
-            faults["prefix"] = "Give at least two letters or digits with an underscore behind them, such as rsolv_."
+            faults["prefix"] = gettext(
+                "Give at least two letters or digits with an underscore behind them, such as rsolv_."
+            )
         elif self.kind == self.Kind.HUBSPOT and self.prefix.lower() == _OF_HUBSPOT:
-            faults["prefix"] = "Fields that begin with hs_ are HubSpot’s own. Give another one, such as rsolv_."
+            faults["prefix"] = gettext(
+                "Fields that begin with hs_ are HubSpot’s own. Give another one, such as rsolv_."
+            )
         elif fault := self._fault_of(self.match_key):
             faults["match_key"] = fault
         if faults:
@@ -104,24 +119,34 @@ class Destination(models.Model):
     def _fault_of(self, name: str) -> str:
         """Return what is wrong with the name of a field there; '' where nothing is."""
         if not (_FIELD.fullmatch(name) and name.startswith(self.prefix) and name != self.prefix):
-            return f"“{name}” is no field of ours: its name begins with {self.prefix}, in letters, digits and _."
+            return say(
+                "“{name}” is no field of ours: its name begins with {prefix}, in letters, digits and _.",
+                name=name,
+                prefix=self.prefix,
+            )
         if self.kind == self.Kind.SALESFORCE and not name.endswith(_OF_SALESFORCE):
-            return f"“{name}” is no custom field of Salesforce: its API name ends in {_OF_SALESFORCE}."
+            return say(
+                "“{name}” is no custom field of Salesforce: its API name ends in {ending}.",
+                name=name,
+                ending=_OF_SALESFORCE,
+            )
         return ""
 
     def _refuse_fields(self) -> None:
         taken = {self.match_key.lower()}
         for value, field in self.fields.items():
             if value not in PushedValue.values or field["mode"] not in set(FieldMode) - {FieldMode.IDENTIFIER}:
-                raise ValidationError(f"“{value}” cannot be pushed like this.")
+                raise ValidationError(say("“{value}” cannot be pushed like this.", value=value))
             label = PushedValue(value).label
             if fault := self._fault_of(field["name"]):
                 raise ValidationError(f"{label}: {fault}")
             if field["name"].lower() in taken:
-                raise ValidationError(f"{label}: two values cannot be pushed into {field['name']}.")
+                raise ValidationError(
+                    say("{label}: two values cannot be pushed into {field}.", label=label, field=field["name"])
+                )
             taken.add(field["name"].lower())
         if not self.fields:
-            raise ValidationError("Choose at least one value that is pushed.")
+            raise ValidationError(gettext("Choose at least one value that is pushed."))
 
 
 class PushedCustomer(models.Model):
@@ -133,12 +158,16 @@ class PushedCustomer(models.Model):
 
     destination = models.ForeignKey(Destination, models.CASCADE, related_name="customers")
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="pushed_values")
-    push = models.ForeignKey("Push", models.PROTECT, related_name="+", help_text="The last one that wrote it.")
+    push = models.ForeignKey(
+        "analytics.Push", models.PROTECT, related_name="+", help_text=_("The last one that wrote it.")
+    )
     values = models.JSONField(default=dict)
     content_hash = models.CharField(max_length=64, blank=True)
     filled = models.JSONField(default=list)
 
     class Meta:
+        verbose_name = _("pushed customer")
+        verbose_name_plural = _("pushed customers")
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["destination", "customer"], name="pushed_customer_once")]
 

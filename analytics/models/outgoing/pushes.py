@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.destinations import Destination
-from analytics.wording import counted
 from customers.models import Customer
+from customers.text.choices import SpokenChoices
+from customers.text.say import say, say_n
 
 CHANGED_ROWS = "rsolv_changed_rows"
 """Begins the names of the files that pushes write."""
@@ -32,35 +35,40 @@ class Push(models.Model):
     push that was killed asks for its results.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """A push that is not finished is resumed, unless its destination was changed meanwhile."""
 
-        UNFINISHED = "unfinished", "Not finished"
-        DONE = "done", "Done"
-        ABANDONED = "abandoned", "Given up"
+        UNFINISHED = "unfinished", _("Not finished")
+        DONE = "done", _("Done")
+        ABANDONED = "abandoned", _("Given up")
 
-    destination = models.ForeignKey(Destination, models.PROTECT, related_name="pushes")
-    undoes = models.ForeignKey("self", models.PROTECT, related_name="undone_by", null=True, blank=True)
-    as_of = models.DateField("as of")
-    settings = models.CharField(max_length=64, help_text="SHA-256 of the destination's fields when it began.")
-    started_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    started_by = models.CharField(max_length=150)
-    state = models.CharField(max_length=20, choices=State, default=State.UNFINISHED)
-    reason = models.TextField(blank=True)
-    job = models.JSONField(default=dict)
+    destination = models.ForeignKey(Destination, models.PROTECT, related_name="pushes", verbose_name=_("destination"))
+    undoes = models.ForeignKey(
+        "self", models.PROTECT, related_name="undone_by", null=True, blank=True, verbose_name=_("undoes")
+    )
+    as_of = models.DateField(_("as of"))
+    settings = models.CharField(
+        _("settings"), max_length=64, help_text=_("SHA-256 of the destination's fields when it began.")
+    )
+    started_at = models.DateTimeField(_("started at"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    started_by = models.CharField(_("started by"), max_length=150)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.UNFINISHED)
+    reason = models.TextField(_("reason"), blank=True)
+    job = models.JSONField(_("job"), default=dict)
 
-    total = models.PositiveIntegerField("customers", default=0)
-    new = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    refused = models.PositiveIntegerField(default=0)
-    not_synced = models.PositiveIntegerField("do not sync", default=0)
-    erased = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(_("customers"), default=0)
+    new = models.PositiveIntegerField(_("new"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    not_synced = models.PositiveIntegerField(_("do not sync"), default=0)
+    erased = models.PositiveIntegerField(_("erased"), default=0)
 
     class Meta:
         ordering = ["-pk"]
-        verbose_name_plural = "pushes"
+        verbose_name = _("push")
+        verbose_name_plural = _("pushes")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
@@ -69,7 +77,10 @@ class Push(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{'Undo' if self.undoes_id else 'Push'} {self.pk} to {self.destination}"
+        number, destination = str(self.pk), str(self.destination)
+        if self.undoes_id:
+            return say("Undo {number} to {destination}", number=number, destination=destination)
+        return say("Push {number} to {destination}", number=number, destination=destination)
 
     @property
     def file_name(self) -> str:
@@ -99,30 +110,52 @@ class Push(models.Model):
     @property
     def in_words(self) -> str:
         """Return the counts, which add up to all customers unless some are still to be sent."""
-        counts = f"{self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, {self.refused:,} refused"
-        left = f", {self.waiting:,} not sent" if self.waiting else ""
-        return f"{counts}{left} and {self.held_back:,} held back of {counted(self.total, 'customer')}"
+        counts = {
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+            "held_back": self.held_back,
+        }
+        if not self.waiting:
+            return say_n(
+                "{new} new, {changed} changed, {unchanged} unchanged, {refused} refused and {held_back} held back of "
+                "{number} customer",
+                "{new} new, {changed} changed, {unchanged} unchanged, {refused} refused and {held_back} held back of "
+                "{number} customers",
+                self.total,
+                **counts,
+            )
+        return say_n(
+            "{new} new, {changed} changed, {unchanged} unchanged, {refused} refused, {left} not sent and {held_back} "
+            "held back of {number} customer",
+            "{new} new, {changed} changed, {unchanged} unchanged, {refused} refused, {left} not sent and {held_back} "
+            "held back of {number} customers",
+            self.total,
+            left=self.waiting,
+            **counts,
+        )
 
 
 class PushRow(models.Model):
     """A customer in a push: what the fields had before as far as we know, what is sent, and what came of it."""
 
-    class Kind(models.TextChoices):
+    class Kind(SpokenChoices):
         """What it was when the push began: a customer who was never pushed there is new."""
 
-        NEW = "new", "New"
-        CHANGED = "changed", "Changed"
+        NEW = "new", _("New")
+        CHANGED = "changed", _("Changed")
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """``SENDING`` is on its way: nobody knows whether it arrived, so it is sent again."""
 
-        WAITING = "waiting", "Waiting"
-        SENDING = "sending", "On its way"
-        CREATED = "created", "Created"
-        UPDATED = "updated", "Updated"
-        UNCHANGED = "unchanged", "Unchanged"
-        REFUSED = "refused", "Refused"
-        HELD_BACK = "held_back", "Held back"
+        WAITING = "waiting", _("Waiting")
+        SENDING = "sending", _("On its way")
+        CREATED = "created", _("Created")
+        UPDATED = "updated", _("Updated")
+        UNCHANGED = "unchanged", _("Unchanged")
+        REFUSED = "refused", _("Refused")
+        HELD_BACK = "held_back", _("Held back")
 
     ARRIVED = (State.CREATED, State.UPDATED)
     OPEN = (State.WAITING, State.SENDING)
@@ -136,18 +169,20 @@ class PushRow(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("push row")
+        verbose_name_plural = _("push rows")
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["push", "customer"], name="push_row_once")]
         indexes = [models.Index(fields=["push", "state", "id"], name="push_row_state")]
 
     def __str__(self) -> str:
-        return f"{self.customer_id} in push {self.push_id}"
+        return say("{customer} in push {number}", customer=self.customer_id, number=str(self.push_id))
 
     @property
     def result(self) -> str:
         """Return what came of it in words: what has arrived in a file is in that file, and no more is known."""
         if self.push.is_of_file and self.state in self.ARRIVED:
-            return "In the file"
+            return gettext("In the file")
         return str(self.get_state_display())
 
     @property

@@ -7,9 +7,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.events import EventKind, WebhookEvent
 from analytics.models.outgoing.outbox import OutboxEntry
+from customers.text import written
+from customers.text.choices import SpokenChoices
 from customers.text.text_fields import LongText
 
 
@@ -33,24 +36,29 @@ class WebhookEndpoint(models.Model):
     too, until ``earlier_until``. ``off_because`` says why we have turned it off, and ``told_at`` when that was mailed.
     """
 
-    name = models.CharField(max_length=100, help_text="What receives the events, such as “Slack bridge”.")
-    url = models.URLField("URL", max_length=500)
-    kinds = models.JSONField("events", default=list, help_text="The kinds of events that are sent to it.")
-    cohort = models.CharField(max_length=100, blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
-    enabled = models.BooleanField("on", default=True)
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("What receives the events, such as “Slack bridge”.")
+    )
+    url = models.URLField(_("URL"), max_length=500)
+    kinds = models.JSONField(_("events"), default=list, help_text=_("The kinds of events that are sent to it."))
+    cohort = models.CharField(_("cohort"), max_length=100, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("owner")
+    )
+    enabled = models.BooleanField(_("on"), default=True)
     secret = models.CharField(max_length=64, editable=False)
     earlier_secret = models.CharField(max_length=64, blank=True, editable=False)
-    earlier_until = models.DateTimeField("earlier secret valid until", null=True, editable=False)
-    rests_until = models.DateTimeField("nothing is sent before", null=True, editable=False)
-    off_because = models.CharField("turned off because", max_length=300, blank=True, editable=False)
+    earlier_until = models.DateTimeField(_("earlier secret valid until"), null=True, editable=False)
+    rests_until = models.DateTimeField(_("nothing is sent before"), null=True, editable=False)
+    off_because = models.CharField(_("turned off because"), max_length=300, blank=True, editable=False)
     told_at = models.DateTimeField(null=True, editable=False)
 
     objects = WebhookEndpointQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
-        verbose_name = "webhook"
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
 
     def __str__(self) -> str:
         return self.name
@@ -82,34 +90,37 @@ class WebhookDelivery(OutboxEntry):
     It waits for ``due_at``, is claimed, and is sent, waits again, or has failed after the last of its ``tries``.
     """
 
-    class State(models.TextChoices):
+    class State(SpokenChoices):
         """Where it stands."""
 
-        WAITING = "waiting", "Waiting"
-        CLAIMED = "claimed", "Being sent"
-        SENT = "sent", "Delivered"
-        FAILED = "failed", "Failed"
+        WAITING = "waiting", _("Waiting")
+        CLAIMED = "claimed", _("Being sent")
+        SENT = "sent", _("Delivered")
+        FAILED = "failed", _("Failed")
 
     endpoint = models.ForeignKey(
-        WebhookEndpoint, models.CASCADE, related_name="deliveries", db_index=False, verbose_name="webhook"
+        WebhookEndpoint, models.CASCADE, related_name="deliveries", db_index=False, verbose_name=_("webhook")
     )
-    event = models.ForeignKey(WebhookEvent, models.CASCADE, null=True, related_name="deliveries")
-    uid = models.CharField("webhook-id", max_length=32)
-    kind = models.CharField("event", max_length=40, choices=EventKind)
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    created_at = models.DateTimeField("created", default=timezone.now)
-    due_at = models.DateTimeField("next attempt", default=timezone.now)
-    claimed_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField("delivered", null=True)
-    tries = models.PositiveSmallIntegerField("attempts", default=0)
-    error = models.CharField("reason", max_length=300, blank=True)
+    event = models.ForeignKey(
+        WebhookEvent, models.CASCADE, null=True, related_name="deliveries", verbose_name=_("event")
+    )
+    uid = models.CharField(_("webhook-id"), max_length=32)
+    kind = models.CharField(_("event"), max_length=40, choices=EventKind)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    due_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    claimed_at = models.DateTimeField(_("claimed at"), null=True)
+    sent_at = models.DateTimeField(_("delivered"), null=True)
+    tries = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.CharField(_("reason"), max_length=300, blank=True)
 
     objects = WebhookDeliveryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = _("webhook delivery")
         default_permissions = ("view",)
-        verbose_name_plural = "webhook deliveries"
+        verbose_name_plural = _("webhook deliveries")
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "event"], name="webhook_delivery_once_an_endpoint"),
         ]
@@ -144,7 +155,9 @@ class WebhookAttempt(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("webhook attempt")
+        verbose_name_plural = _("webhook attempts")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.at:%-d %b %Y, %H:%M}: {self.status or self.error}"
+        return f"{written.moment(self.at)}: {self.status or self.error}"
