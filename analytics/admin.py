@@ -17,6 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -36,7 +38,9 @@ from customers.core.pages import user_of
 from customers.core.people import name_of_login
 from customers.editing.conflicts import EditConflictMixin
 from customers.editing.model_admin import ModelAdmin
+from customers.text.choices import SpokenChoices
 from customers.text.numbers import number_or_none
+from customers.text.say import say
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldsetSpec
@@ -44,15 +48,26 @@ if TYPE_CHECKING:
 COPY = "copy"
 """In the address of a new policy: the key of that whose values it begins with."""
 FIELDSETS: "_FieldsetSpec" = (
-    ("Activity level", {"fields": ("activity_max", "activity_points_per_day", "activity_days")}),
-    ("PR success rate", {"fields": ("pr_max", "pr_days")}),
-    ("Feature adoption", {"fields": ("adoption_points_per_step",)}),
-    ("Support satisfaction", {"fields": ("support_max", "support_points_per_request", "support_days", "csat_days")}),
-    ("NPS score", {"fields": ("nps_max", "nps_days")}),
-    ("Health status", {"fields": ("champion_from", "healthy_from", "needs_attention_from", "inactive_days")}),
-    ("Activity trend", {"fields": ("trend_days", "trend_percent", "trend_slope")}),
+    (_("Activity level"), {"fields": ("activity_max", "activity_points_per_day", "activity_days")}),
+    (_("PR success rate"), {"fields": ("pr_max", "pr_days")}),
+    (_("Feature adoption"), {"fields": ("adoption_points_per_step",)}),
+    (
+        _("Support satisfaction"),
+        {"fields": ("support_max", "support_points_per_request", "support_days", "csat_days")},
+    ),
+    (_("NPS score"), {"fields": ("nps_max", "nps_days")}),
+    (_("Health status"), {"fields": ("champion_from", "healthy_from", "needs_attention_from", "inactive_days")}),
+    (_("Activity trend"), {"fields": ("trend_days", "trend_percent", "trend_slope")}),
 )
-IN_FORCE, PLANNED, REPLACED = "In force", "Planned", "No longer in force"
+
+
+class PolicyState(SpokenChoices):
+    """Whether a policy scores anybody, and when."""
+
+    DRAFT = "draft", _("Draft")
+    IN_FORCE = "in_force", _("In force")
+    PLANNED = "planned", _("Planned")
+    REPLACED = "replaced", _("No longer in force")
 
 
 class CohortsField(forms.MultipleChoiceField):
@@ -71,20 +86,20 @@ class PolicyForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
     cohorts = CohortsField(
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="None chosen: every cohort. Otherwise customers of other cohorts keep their policy.",
+        help_text=_("None chosen: every cohort. Otherwise customers of other cohorts keep their policy."),
     )
     stages = forms.MultipleChoiceField(
         choices=Stage.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="None chosen: every stage. Otherwise customers in other stages keep their policy.",
+        help_text=_("None chosen: every stage. Otherwise customers in other stages keep their policy."),
     )
 
     def clean_name(self) -> str:
         """Return the name on one line."""
         name = " ".join(self.cleaned_data["name"].split())
         if not name:
-            raise ValidationError("Give the policy a name.")
+            raise ValidationError(gettext("Give the policy a name."))
         return name
 
 
@@ -92,7 +107,7 @@ class PolicyForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
 class ScoringPolicyAdmin(ModelAdmin):
     """Weights, windows and thresholds, for whom, and from when on."""
 
-    nothing_yet = "Without a policy nothing can be scored."
+    nothing_yet = _("Without a policy nothing can be scored.")
     form = PolicyForm
     list_display = ["name", "status", "for_whom", "dates", "made", "published", "ways"]
     list_fullwidth = True
@@ -106,7 +121,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         """Return the fields of a form; the head of a page that is only read says for whom the policy is."""
         may_change = obj is None or (isinstance(obj, ScoringPolicy) and self.has_change_permission(request, obj))
         shown = ("name", "cohorts", "stages") if may_change else ("name",)
-        return [("Policy", {"fields": shown}), *FIELDSETS]
+        return [(gettext("Policy"), {"fields": shown}), *FIELDSETS]
 
     def has_change_permission(self, request: HttpRequest, obj: ScoringPolicy | None = None) -> bool:
         """Only of drafts: what is published, or has scored a date, stays as it is."""
@@ -121,7 +136,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         original = _copied(request)
         if original is None:
             return super().get_changeform_initial_data(request)
-        name = f"{original.name} (copy)"[: ScoringPolicy._meta.get_field("name").max_length]
+        name = say("{name} (copy)", name=original.name)[: ScoringPolicy._meta.get_field("name").max_length]
         numbers = {each: str(number) for each, number in original.numbers.items()}
         return {"name": name, "cohorts": original.cohorts, "stages": original.stages, **numbers}
 
@@ -165,39 +180,44 @@ class ScoringPolicyAdmin(ModelAdmin):
         return changes
 
     @display(
-        description="state",
+        description=_("state"),
         ordering="state",
-        label={"Draft": "info", IN_FORCE: "success", PLANNED: "warning", REPLACED: "default"},
+        label={PolicyState.DRAFT: "info", PolicyState.IN_FORCE: "success", PolicyState.PLANNED: "warning"},
     )
-    def status(self, policy: ScoringPolicy) -> str:
+    def status(self, policy: ScoringPolicy) -> tuple[str, str]:
         """Say whether it scores anybody, as a pill."""
-        return policy_state(policy, getattr(policy, "in_force", False))
+        state = policy_state(policy, getattr(policy, "in_force", False))
+        return state.value, state.label
 
-    @admin.display(description="for")
+    @admin.display(description=_("for"))
     def for_whom(self, policy: ScoringPolicy) -> str:
         """Return for which customers it is."""
         return policy.for_whom
 
-    @admin.display(description="from", ordering="effective_from")
+    @admin.display(description=pgettext_lazy("from a day on", "from"), ordering="effective_from")
     def dates(self, policy: ScoringPolicy) -> str:
         """Return from when on, and until when, it is in force."""
         return policy.period or DASH
 
-    @admin.display(description="made", ordering="made_at")
+    @admin.display(description=_("made"), ordering="made_at")
     def made(self, policy: ScoringPolicy) -> str:
         """Return who made it, and when."""
         return _by(policy.made_by, policy.made_at)
 
-    @admin.display(description="published")
+    @admin.display(description=_("published"))
     def published(self, policy: ScoringPolicy) -> str:
         """Return who published it, and when."""
         return _by(policy.published_by, policy.published_at)
 
-    @admin.display(description="actions")
+    @admin.display(description=_("actions"))
     def ways(self, policy: ScoringPolicy) -> SafeString:
         """Lead to the lab and to a copy, as far as the visitor may go there."""
-        ways = [(reverse("analytics:policy-lab", args=[policy.pk]), "Open in the lab")] if policy.is_draft else []
-        ways += [(copy_address(policy), "Copy as draft")] if getattr(policy, "may_copy", False) else []
+        ways = (
+            [(reverse("analytics:policy-lab", args=[policy.pk]), gettext("Open in the lab"))]
+            if policy.is_draft
+            else []
+        )
+        ways += [(copy_address(policy), gettext("Copy as draft"))] if getattr(policy, "may_copy", False) else []
         return format_html_join(" ", '<a class="way" href="{}">{}</a>', ways)
 
     def changeform_view(  # type: ignore[override]  # as the one it calls
@@ -223,7 +243,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         is_published = not policy.is_draft
         return {
             "policy": policy,
-            "state": policy_state(policy, policy in _in_force()),
+            "state": policy_state(policy, policy in _in_force()).label,
             "copy_address": copy_address(policy),
             "made": self.made(policy),
             "published": self.published(policy),
@@ -232,14 +252,14 @@ class ScoringPolicyAdmin(ModelAdmin):
         }
 
 
-def policy_state(policy: ScoringPolicy, in_force: bool) -> str:
+def policy_state(policy: ScoringPolicy, in_force: bool) -> PolicyState:
     """Say whether a policy is a draft, scores the newest date, will score, or no longer does."""
     if policy.is_draft:
-        return ScoringPolicy.State.DRAFT.label
+        return PolicyState.DRAFT
     if in_force:
-        return IN_FORCE
+        return PolicyState.IN_FORCE
     is_to_come = policy.effective_from and policy.effective_from > program_today()
-    return PLANNED if is_to_come else REPLACED
+    return PolicyState.PLANNED if is_to_come else PolicyState.REPLACED
 
 
 def _in_force() -> list[ScoringPolicy]:

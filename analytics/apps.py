@@ -1,13 +1,14 @@
 """The app that turns what the CSVs say into scores, and shows them."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class AnalyticsConfig(AppConfig):
     """Scores, snapshots and the pages that read them."""
 
     name = "analytics"
-    verbose_name = "Analytics"
+    verbose_name = gettext_lazy("Analytics")
 
     def ready(self) -> None:
         """Hear what ``customers`` tells, and what goes into the audit."""

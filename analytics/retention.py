@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from analytics.models import (
     CohortDay,
@@ -36,6 +37,8 @@ from customers.erasure import erase
 from customers.inbox import forget as inbox
 from customers.models import Erasure
 from customers.runs import retention as runs
+from customers.text import written
+from customers.text.say import english, in_english
 from customers.uploads import store
 
 TRIALS_KEPT = timedelta(days=1)
@@ -74,7 +77,9 @@ def delete_dates(days: list[date]) -> int:
             for model in (Snapshot, CohortDay, Forecast, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
-            trail.record(trail.Action.COMMAND, "scored dates", detail=f"{day:%-d %b %Y}: no longer kept")
+            with in_english():
+                said = english(f"{written.day(day)}: no longer kept")
+                trail.record(trail.Action.COMMAND, english("scored dates"), detail=said)
     give_back_room(table_of(Snapshot))
     return len(days)
 
@@ -146,35 +151,42 @@ def _rows(name: str, setting: str, old: Callable[[], QuerySet[Model]]) -> Retain
 
 
 RETAINED_KINDS = (
-    RetainedKind("archived files", "ARCHIVE_DAYS", files.count_old, files.expire),
-    _rows("closed rows in quarantine", "QUARANTINE_DAYS", runs.old_quarantine),
-    _rows("changes in the journal", "UNDO_DAYS", runs.old_changes),
-    RetainedKind("scored dates", "SNAPSHOT_DAYS", lambda: len(old_dates()), lambda: delete_dates(old_dates())),
+    RetainedKind(gettext_noop("archived files"), "ARCHIVE_DAYS", files.count_old, files.expire),
+    _rows(gettext_noop("closed rows in quarantine"), "QUARANTINE_DAYS", runs.old_quarantine),
+    _rows(gettext_noop("changes in the journal"), "UNDO_DAYS", runs.old_changes),
     RetainedKind(
-        "texts of emails", "MESSAGE_DAYS", lambda: sum(rows.count() for rows, _field in old_texts()), clear_texts
+        gettext_noop("scored dates"), "SNAPSHOT_DAYS", lambda: len(old_dates()), lambda: delete_dates(old_dates())
     ),
-    RetainedKind("runs of events", "INBOX_DAYS", lambda: inbox.old_runs().count(), inbox.delete_runs),
-    RetainedKind("batches of the inbox", "INBOX_DAYS", lambda: inbox.old_batches().count(), inbox.delete_batches),
-    _rows("rows of pushes", "PUSH_DAYS", old_push_rows),
-    RetainedKind("sessions", "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
-    _rows("failed logins", "", runs.expired_failures),
     RetainedKind(
-        "erasures completed",
+        gettext_noop("texts of emails"),
+        "MESSAGE_DAYS",
+        lambda: sum(rows.count() for rows, _field in old_texts()),
+        clear_texts,
+    ),
+    RetainedKind(gettext_noop("runs of events"), "INBOX_DAYS", lambda: inbox.old_runs().count(), inbox.delete_runs),
+    RetainedKind(
+        gettext_noop("batches of the inbox"), "INBOX_DAYS", lambda: inbox.old_batches().count(), inbox.delete_batches
+    ),
+    _rows(gettext_noop("rows of pushes"), "PUSH_DAYS", old_push_rows),
+    RetainedKind(gettext_noop("sessions"), "", lambda: runs.expired_sessions().count(), runs.delete_sessions),
+    _rows(gettext_noop("failed logins"), "", runs.expired_failures),
+    RetainedKind(
+        gettext_noop("erasures completed"),
         "",
         lambda: Erasure.objects.filter(state=Erasure.State.FILES).count(),
         erase.complete,
     ),
     RetainedKind(
-        "audit entries of failed logins",
+        gettext_noop("audit entries of failed logins"),
         "FAILED_LOGIN_DAYS",
         lambda: runs.old_login_entries().count(),
         runs.delete_login_entries,
     ),
-    _rows("months of back-tests", "", old_trials),
+    _rows(gettext_noop("months of back-tests"), "", old_trials),
     # Each before what it refers to.
-    _rows("attempts at webhooks", "", old_attempts),
-    _rows("webhook deliveries", "", old_deliveries),
-    _rows("webhook events", "", old_events),
+    _rows(gettext_noop("attempts at webhooks"), "", old_attempts),
+    _rows(gettext_noop("webhook deliveries"), "", old_deliveries),
+    _rows(gettext_noop("webhook events"), "", old_events),
 )
 
 

@@ -2,13 +2,14 @@
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.utils.translation import gettext_lazy
 
 
 class CustomersConfig(AppConfig):
     """Customers and their feeds."""
 
     name = "customers"
-    verbose_name = "Customers"
+    verbose_name = gettext_lazy("Customers")
 
     def ready(self) -> None:
         """Hear what goes into the audit, and of each new connection."""

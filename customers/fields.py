@@ -5,6 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from customers.text.say import english
+
 
 class KeyField(models.CharField):  # type: ignore[type-arg]  # no generic at runtime
     """A feed's text key: at most 64 ASCII characters, compared byte by byte on both databases.
@@ -23,7 +25,7 @@ class KeyField(models.CharField):  # type: ignore[type-arg]  # no generic at run
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         """Return the column's type."""
         if connection.vendor == "postgresql":
-            return f"character varying({self.max_length})"
+            return english(f"character varying({self.max_length})")
         return super().db_type(connection)
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:

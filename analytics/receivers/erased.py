@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.db.models import F, Q
 from django.http import QueryDict
+from django.utils.translation import gettext_noop
 
 from analytics.mail.compose import customer_label
 from analytics.models import (
@@ -23,8 +24,9 @@ from analytics.models import (
     Snapshot,
 )
 from customers.core.limits import BATCH_SIZE, batches
+from customers.text.say import english
 
-NO_TEXT = "A customer who was erased was mentioned here."
+NO_TEXT = english("A customer who was erased was mentioned here.")
 ERASED = "(erased)"
 
 
@@ -45,12 +47,12 @@ def delete_mentions(customer_id: str, organization: str, words: re.Pattern[str],
     for some in batches(gone):
         Digest.objects.filter(pk__in=some).update(subject="", text=NO_TEXT, error="")
     return {
-        "texts of digests": len(gone),
-        "texts of nightly runs": _clear_nights(words) + _clear_alerts(words),
-        "saved searches": _clear_searches(words),
-        "misses of forecasts": _clear_misses(customer_id),
+        gettext_noop("texts of digests"): len(gone),
+        gettext_noop("texts of nightly runs"): _clear_nights(words) + _clear_alerts(words),
+        gettext_noop("saved searches"): _clear_searches(words),
+        gettext_noop("misses of forecasts"): _clear_misses(customer_id),
         # They name everybody, and are made anew whenever they are asked for.
-        "months of back-tests": PolicyTrial.objects.all().delete()[0],
+        gettext_noop("months of back-tests"): PolicyTrial.objects.all().delete()[0],
     }
 
 

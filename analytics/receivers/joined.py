@@ -5,6 +5,7 @@ from datetime import date
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from analytics.alerts.changes import closed
 from analytics.models import (
@@ -25,13 +26,15 @@ from analytics.receivers.joined_playbooks import PLAYBOOKS, go_on, move_playbook
 from analytics.webhook_events.announce import announce
 from customers.clock import program_today
 from customers.models import KeyChange
+from customers.text.say import Words, english, say_later, say_n
 
-TASKS, MAILS, ALERTS, ENDED = "tasks", "emails", "alerts", "alerts that end"
-CONTACTS = "contacts"
-CASES = "forecast cases"
-EVENTS = "webhook events"
-DATES, AGAIN = "scored dates", "dates to be scored again"
-PUT_ASIDE, REPLACED = "snoozes and dismissals", "snoozes and dismissals that end"
+TASKS, MAILS = gettext_noop("tasks"), gettext_noop("emails")
+ALERTS, ENDED = gettext_noop("alerts"), gettext_noop("alerts that end")
+CONTACTS = gettext_noop("contacts")
+CASES = gettext_noop("forecast cases")
+EVENTS = gettext_noop("webhook events")
+DATES, AGAIN = gettext_noop("scored dates"), gettext_noop("dates to be scored again")
+PUT_ASIDE, REPLACED = gettext_noop("snoozes and dismissals"), gettext_noop("snoozes and dismissals that end")
 _Moved = (
     type[Task]
     | type[Message]
@@ -75,9 +78,10 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
     return {"rows": rows, "stays": stays}
 
 
-def put_back(pair: KeyChange, **_signal: object) -> list[str]:
+def put_back(pair: KeyChange, **_signal: object) -> list[Words]:
     """Move it back to the former key; return what could not be put back, in words. Receives ``customers_parted``."""
-    rows, left = pair.carried["rows"], []
+    rows = pair.carried["rows"]
+    left: list[Words] = []
     PolicyTrial.objects.all().delete()
     in_the_way = {
         TASKS: _tasks_in_the_way(pair, rows.get(TASKS, [])),
@@ -102,8 +106,8 @@ def put_back(pair: KeyChange, **_signal: object) -> list[str]:
     Snapshot.objects.filter(pk__in=moved).update(customer=pair.former)
     _move_forecasts(pair.customer_id, pair.former_id, back)
     if len(moved) < len(dates):
-        lost = len(dates) - len(moved)
-        left.append(f"{lost} of {len(dates)} scored dates are no longer there, or were scored again")
+        said = {"lost": len(dates) - len(moved), "number": len(dates)}
+        left.append(say_later("{lost} of {number} scored dates are no longer there, or were scored again", **said))
     PortfolioDay.objects.filter(date__in=rows.get(AGAIN, [])).update(stale=True)
     return left
 
@@ -114,12 +118,14 @@ def _move(model: _Moved, pair: KeyChange, which: Q | None = None) -> list[int]:
     return keys
 
 
-def _move_back(model: _Moved, kind: str, keys: Sequence[int], in_the_way: set[int], pair: KeyChange) -> list[str]:
+def _move_back(model: _Moved, kind: str, keys: Sequence[int], in_the_way: set[int], pair: KeyChange) -> list[Words]:
     there = model._default_manager.filter(pk__in=keys, customer=pair.customer)
     back = set(there.values_list("pk", flat=True)) - in_the_way
     model._default_manager.filter(pk__in=back).update(customer=pair.former)
-    lost = len(keys) - len(back)
-    return [f"{lost} of {len(keys)} {kind} stay, or are no longer there"] if lost else []
+    if len(keys) == len(back):
+        return []
+    said = {"lost": len(keys) - len(back), "number": len(keys), "kind": gettext_lazy(kind)}
+    return [say_later("{lost} of {number} {kind} stay, or are no longer there", **said)]
 
 
 def _alerts_in_the_way(pair: KeyChange, rows: dict[str, list[int]]) -> set[int]:
@@ -148,7 +154,14 @@ def _taken(tasks: QuerySet[Task], customer: str) -> QuerySet[Task]:
 def _move_tasks(pair: KeyChange, stays: list[str]) -> list[int]:
     twice = set(_taken(Task.objects.filter(customer=pair.former), pair.customer_id).values_list("pk", flat=True))
     if twice:
-        stays.append(f"{len(twice)} open task{'s' if len(twice) > 1 else ''} that {pair.customer_id} has already")
+        stays.append(
+            say_n(
+                "{number} open task that {customer} has already",
+                "{number} open tasks that {customer} has already",
+                len(twice),
+                customer=pair.customer_id,
+            )
+        )
     return _move(Task, pair, ~Q(pk__in=twice))
 
 
@@ -161,7 +174,7 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
         closed_on=program_today(),
         closed_at=now,
         ending=Alert.Ending.WITHDRAWN,
-        ending_text=f"The same customer as {pair.customer_id}, who has this alert",
+        ending_text=english(f"The same customer as {pair.customer_id}, who has this alert"),
     )
     announce(closed(ended))
     return {ALERTS: _move(Alert, pair, ~Q(pk__in=ended)), ENDED: ended}

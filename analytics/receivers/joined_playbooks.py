@@ -2,12 +2,15 @@
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from analytics.models import PlaybookRun
 from customers.clock import program_today
 from customers.models import KeyChange
+from customers.text.say import english
 
-PLAYBOOKS, PLAYED, STARTED = "playbooks", "playbooks that end", "playbooks that started"
+PLAYBOOKS, PLAYED = gettext_noop("playbooks"), gettext_noop("playbooks that end")
+STARTED = gettext_noop("playbooks that started")
 RUNNING = Q(state=PlaybookRun.State.RUNNING)
 HOLDS = Q(left_on=None)
 
@@ -21,7 +24,7 @@ def move_playbooks(pair: KeyChange) -> dict[str, list[int]]:
     PlaybookRun.objects.filter(pk__in=ended).update(
         state=PlaybookRun.State.ENDED,
         ended_at=timezone.now(),
-        ended_why="It runs already for the same customer’s new id",
+        ended_why=english("It runs already for the same customer’s new id"),
     )
     PlaybookRun.objects.filter(pk__in=started).update(left_on=program_today())
     PlaybookRun.objects.filter(pk__in=moved).update(customer=pair.customer)

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import is_aware, localtime
+from django.utils.timezone import is_aware, localtime, make_aware
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from customers.audit.export import export_audit, export_response
@@ -21,6 +22,7 @@ from customers.audit.trail import Action, AuditValue, Changes, changes_in_words
 from customers.core.pages import narrowed
 from customers.editing.model_admin import NeverEdited
 from customers.models import AuditEntry
+from customers.text import written
 from customers.text.quoted import cut
 
 _COLOURS = {"delete": "danger", "erase": "danger", "login_failed": "danger", "rights": "warning", "export": "info"}
@@ -34,7 +36,7 @@ MAY_EXPORT = ("customers.view_auditentry", "customers.export_auditentry")
 class ActorFilter(admin.SimpleListFilter):
     """Filter by person. People with an account are offered; the search finds anybody else."""
 
-    title = "person"
+    title = _("person")
     parameter_name = "actor"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
@@ -53,13 +55,13 @@ class ActorFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(NeverEdited):
     """The audit's entries, newest first."""
 
-    called = "Audit log"
-    nothing_yet = "Whatever people and commands change is written down here."
+    called = _("Audit log")
+    nothing_yet = _("Whatever people and commands change is written down here.")
     list_display = ["when", "actor", "did", "subject_cut", "details", "address"]
     list_filter = ["action", ActorFilter]
     date_hierarchy = "at"
     search_fields = ["actor", "subject", "text", "=customer", "=key", "=request", "=address"]
-    search_help_text = "Who, what, details, a customer's key, an IP address"
+    search_help_text = _("Who, what, details, a customer's key, an IP address")
     list_fullwidth = True
     list_per_page = 50
     show_full_result_count = False
@@ -83,19 +85,19 @@ class AuditEntryAdmin(NeverEdited):
         entries = narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
         return export_response(lambda file: export_audit(file, entries, request))
 
-    @admin.display(description="when", ordering="pk")
+    @admin.display(description=_("when"), ordering="pk")
     def when(self, entry: AuditEntry) -> str:
         """Return the moment in one line."""
-        return date_format(localtime(entry.at), "j M Y, H:i:s").replace(" ", "\u00a0")
+        return written.to_the_second(entry.at).replace(" ", "\u00a0")
 
-    @admin.display(description="when")
+    @admin.display(description=_("when"))
     def when_exactly(self, entry: AuditEntry) -> str:
         """Return the moment to the millisecond, with its time zone."""
         at = localtime(entry.at)
-        return f"{date_format(at, 'j M Y, H:i:s')}.{at.microsecond // 1000:03} {at.tzname()}"
+        return f"{written.to_the_second(at)}.{at.microsecond // 1000:03} {at.tzname()}"
 
     @display(
-        description="action",
+        description=_("action"),
         ordering="action",
         label={action.value: _COLOURS.get(action.value, "default") for action in Action},
     )
@@ -103,17 +105,17 @@ class AuditEntryAdmin(NeverEdited):
         """Return the action as a pill."""
         return entry.action, entry.get_action_display()
 
-    @admin.display(description="action")
+    @admin.display(description=_("action"))
     def done(self, entry: AuditEntry) -> str:
         """Return the action in words."""
         return entry.get_action_display()
 
-    @admin.display(description="what")
+    @admin.display(description=_("what"))
     def subject_cut(self, entry: AuditEntry) -> str:
         """Return the beginning of the subject, isolated from the direction of the text around it."""
         return format_html('<bdi class="audit-text">{}</bdi>', cut(entry.subject, MAX_TEXT))
 
-    @admin.display(description="details")
+    @admin.display(description=_("details"))
     def details(self, entry: AuditEntry) -> str:
         """Return the beginning of the details."""
         detail = _detail(entry)
@@ -123,12 +125,12 @@ class AuditEntryAdmin(NeverEdited):
         text = cut(" · ".join(said), MAX_TEXT)
         return format_html('<bdi class="audit-text">{}</bdi>', text) if text else ""
 
-    @admin.display(description="kind")
+    @admin.display(description=_("kind"))
     def kind(self, entry: AuditEntry) -> str:
         """Return the kind of row and its key."""
         return f"{entry.model} {entry.key}".strip()
 
-    @admin.display(description="customer")
+    @admin.display(description=_("customer"))
     def customer_link(self, entry: AuditEntry) -> str | None:
         """Return a link to the customer whom the entry is about."""
         if not entry.customer:
@@ -136,13 +138,13 @@ class AuditEntryAdmin(NeverEdited):
         address = f"{reverse('admin:customers_customer_changelist')}?id={entry.customer}"
         return format_html('<a class="underline" href="{}">{}</a>', address, entry.customer)
 
-    @admin.display(description="same request")
+    @admin.display(description=_("same request"))
     def same_request(self, entry: AuditEntry) -> str:
         """Return a link to all entries of the same request or command."""
         address = f"{reverse('admin:customers_auditentry_changelist')}?q={entry.request}"
-        return format_html('<a class="underline" href="{}">All entries of this request</a>', address)
+        return format_html('<a class="underline" href="{}">{}</a>', address, gettext("All entries of this request"))
 
-    @admin.display(description="details")
+    @admin.display(description=_("details"))
     def all_details(self, entry: AuditEntry) -> str:
         """Return the details, and the changes as a table; of a list only what was added and removed."""
         changes: list[tuple[str, AuditValue, AuditValue]] = []
@@ -173,5 +175,5 @@ def _date_as_read(value: AuditValue) -> AuditValue:
     except ValueError:
         return value
     if "T" not in value:
-        return date_format(moment, "j M Y")
-    return date_format(localtime(moment) if is_aware(moment) else moment, "j M Y, H:i:s")
+        return written.day(moment)
+    return written.to_the_second(moment if is_aware(moment) else make_aware(moment))

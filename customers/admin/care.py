@@ -7,11 +7,13 @@ from django.contrib.auth.models import User
 from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.core.people import by_name, name_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.models import CustomerCare, Note
-from customers.owners.assign import CANNOT_ACT, eligible_owners, marked_name
+from customers.owners.assign import cannot_act, eligible_owners, marked_name
 from customers.text.numbers import number_or_none
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class CareForm(ModelForm):  # type: ignore[type-arg]  # no generic at runtime
 class OwnerFilter(admin.SimpleListFilter):
     """Filter by owner."""
 
-    title = "owner"
+    title = _("owner")
     parameter_name = "owner__id__exact"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
@@ -58,7 +60,7 @@ class OwnerFilter(admin.SimpleListFilter):
 class CustomerCareAdmin(ModelAdmin):
     """Who looks after a customer, and staff's notes."""
 
-    nothing_yet = "Customers appear here once they have an owner."
+    nothing_yet = _("Customers appear here once they have an owner.")
     form = CareForm
     list_display = ["customer", "owner_named", "no_contact", "no_sync"]
     list_filter = [OwnerFilter, "do_not_contact", "do_not_sync"]
@@ -79,22 +81,22 @@ class CustomerCareAdmin(ModelAdmin):
         cares: QuerySet[CustomerCare] = super().get_queryset(request)
         return cares.annotate(may_act=Q(owner__in=eligible_owners().order_by().values("pk")))
 
-    @admin.display(description="owner", ordering=by_name("owner__")[0])
+    @admin.display(description=_("owner"), ordering=by_name("owner__")[0])
     def owner_named(self, care: "CareWithRight") -> str | None:
         """Return the owner's name, with a note where that person may not act."""
         if care.owner is None:
             return None
-        return care.owner_name if care.may_act else f"{care.owner_name} ({CANNOT_ACT})"
+        return care.owner_name if care.may_act else cannot_act(care.owner_name)
 
-    @admin.display(description="do not contact", ordering="do_not_contact")
+    @admin.display(description=_("do not contact"), ordering="do_not_contact")
     def no_contact(self, care: CustomerCare) -> str:
         """Return in words whether nobody can write to the customer; a cross would read as the opposite."""
-        return "Do not contact" if care.do_not_contact else ""
+        return gettext("Do not contact") if care.do_not_contact else ""
 
-    @admin.display(description="do not sync", ordering="do_not_sync")
+    @admin.display(description=_("do not sync"), ordering="do_not_sync")
     def no_sync(self, care: CustomerCare) -> str:
         """Return in words whether the customer is never pushed to a CRM."""
-        return "Do not sync" if care.do_not_sync else ""
+        return gettext("Do not sync") if care.do_not_sync else ""
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **options: Any
@@ -109,7 +111,7 @@ class CustomerCareAdmin(ModelAdmin):
 class NoteAdmin(ReadOnlyAdmin):
     """Staff's notes, which are added on a customer's page; nobody changes one."""
 
-    nothing_yet = "Notes are written on a customer’s page."
+    nothing_yet = _("Notes are written on a customer’s page.")
     list_display = ["customer", "created_at", "author", "text", "kind"]
     list_select_related = ["customer"]
     list_filter = ["author", "kind"]

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.text import smart_split, unescape_string_literal
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from unfold.contrib.import_export.forms import ExportForm
 
@@ -23,6 +25,7 @@ from customers.models import Customer, Engagement, Event, Feedback, FullFeedRow,
 from customers.owners.views import MAY_ASSIGN, assign_page
 from customers.runs.page import run_address
 from customers.text.codes import code_in_words
+from customers.text.say import in_english, say
 
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices
@@ -35,11 +38,11 @@ MAX_KEYS = 500
 class MissingFilter(admin.SimpleListFilter):
     """Filter by whether a full feed still has the row."""
 
-    title = "feed"
+    title = _("feed")
     parameter_name = "missing"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("yes", "Missing from the feed"), ("no", "In the feed")]
+        return [("yes", gettext("Missing from the feed")), ("no", gettext("In the feed"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         wanted = {"yes": False, "no": True}.get(self.value() or "")
@@ -66,7 +69,7 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
     search_fields = ["=id", "customer__organization", "=customer__id"]
     readonly_fields = ["changed_by", "file", "sha256", "line"]
     ledger_fields = ["changed_by", "file", "sha256", "line"]
-    scope_labels = {"run": "last changed by run", "missing_since": "missing since run"}
+    scope_labels = {"run": _("last changed by run"), "missing_since": _("missing since run")}
     asked_by_links: tuple[str, ...] = ("run", "customer__id__exact")
     list_display: tuple[str | Callable[[Model], str], ...]
 
@@ -93,46 +96,46 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> "_FieldsetSpec":
         """Return what the feed says, then which line of which file says it."""
         own = tuple(field.name for field in self.opts.fields if field.editable)
-        return [(None, {"fields": own}), ("Where this row comes from", {"fields": tuple(self.ledger_fields)})]
+        return [(None, {"fields": own}), (gettext("Where this row comes from"), {"fields": tuple(self.ledger_fields)})]
 
-    @admin.display(description="source")
+    @admin.display(description=_("source"))
     def source(self, row: LoadedRow) -> str:
         """Return a link to the run that last changed a row, with the line."""
         return format_html(
-            '<a class="underline whitespace-nowrap" href="{}">run {}, line {}</a>',
+            '<a class="underline whitespace-nowrap" href="{}">{}</a>',
             run_address(row.run_id),
-            row.run_id,
-            row.line,
+            say("run {number}, line {line}", number=str(row.run_id), line=str(row.line)),
         )
 
-    @admin.display(description="last changed by")
+    @admin.display(description=_("last changed by"))
     def changed_by(self, row: LoadedRow) -> str | None:
         """Return a link to the run that last changed a row; None where that run is unknown."""
         run = _last_run(row)
-        return format_html('<a class="underline" href="{}">run {}</a>', run_address(run.pk), run.pk) if run else None
+        if run is None:
+            return None
+        said = say("run {number}", number=str(run.pk))
+        return format_html('<a class="underline" href="{}">{}</a>', run_address(run.pk), said)
 
-    @admin.display(description="file")
+    @admin.display(description=_("file"))
     def file(self, row: LoadedRow) -> str | None:
         """Return that run's file."""
         run = _last_run(row)
         return run.file if run else None
 
-    @admin.display(description="SHA-256")
+    @admin.display(description=_("SHA-256"))
     def sha256(self, row: LoadedRow) -> str | None:
         """Return the hash of that file."""
         run = _last_run(row)
         return format_html('<code class="rsolv-hash">{}</code>', run.sha256) if run else None
 
-    @admin.display(description="missing from the feed", ordering="missing_since")
+    @admin.display(description=_("missing from the feed"), ordering="missing_since")
     def missing(self, row: FullFeedRow) -> str | None:
         """Return since which day a row is missing, with a link to the run; None for rows in it."""
         run = row.missing_since
         if run is None:
             return None
-        day = localtime(run.started_at)
-        return format_html(
-            '<a class="underline whitespace-nowrap" href="{}">since {}</a>', run_address(run.pk), f"{day:%-d %b %Y}"
-        )
+        said = say("since {day}", day=localtime(run.started_at).date())
+        return format_html('<a class="underline whitespace-nowrap" href="{}">{}</a>', run_address(run.pk), said)
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type]:
         return [RESOURCES[self.opts.model]]
@@ -149,7 +152,8 @@ class FeedAdmin(ExportMixin, ReadOnlyAdmin):  # type: ignore[misc]  # both know 
     ) -> object:
         """Return the file, and record the export in the audit."""
         data = super().get_export_data(file_format, request, queryset, **kwargs)  # type: ignore[no-untyped-call]
-        record_export(request, str(self.opts.verbose_name_plural), queryset.count())
+        with in_english():
+            record_export(request, str(self.opts.verbose_name_plural), queryset.count())
         return data
 
 
@@ -165,7 +169,7 @@ def _last_run(row: LoadedRow) -> ImportRun | None:
 class CustomerAdmin(FeedAdmin):
     """Customers as their feed says."""
 
-    nothing_yet = "Customers appear when customers.csv is loaded."
+    nothing_yet = _("Customers appear when customers.csv is loaded.")
     ordering = None  # type: ignore[assignment]  # by name, as the model says
     list_display = (
         *("organization", "id", "email", "status", "cohort", "industry"),
@@ -183,7 +187,7 @@ class CustomerAdmin(FeedAdmin):
         """Return whether the visitor may assign owners, who are no part of the feed's row."""
         return request.user.has_perm(MAY_ASSIGN)
 
-    @admin.action(description="Assign an owner", permissions=["assign"])
+    @admin.action(description=_("Assign an owner"), permissions=["assign"])
     def assign_owner(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse:
         """Ask for the owner of the chosen customers; the form is sent to this action again."""
         names = ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
@@ -195,7 +199,7 @@ class CustomerAdmin(FeedAdmin):
 class OnboardingAdmin(FeedAdmin):
     """Onboarding as its feed says."""
 
-    nothing_yet = "Onboarding appears when onboarding.csv is loaded."
+    nothing_yet = _("Onboarding appears when onboarding.csv is loaded.")
     list_display = (
         "id",
         "customer",
@@ -210,7 +214,7 @@ class OnboardingAdmin(FeedAdmin):
     readonly_fields = [*FeedAdmin.readonly_fields, "missing_since"]
     ledger_fields = [*FeedAdmin.ledger_fields, "missing_since"]
 
-    @admin.display(description="blocker", ordering="blocker_type")
+    @admin.display(description=_("blocker"), ordering="blocker_type")
     def blocker(self, row: Onboarding) -> str | None:
         """Return the blocker in words."""
         return code_in_words(row.blocker_type) or None
@@ -223,7 +227,7 @@ HISTORY_LINKS = (*FeedAdmin.asked_by_links, "date__gte", "date__lte")
 class EngagementAdmin(FeedAdmin):
     """Engagement rows."""
 
-    nothing_yet = "Engagement appears when engagement.csv is loaded."
+    nothing_yet = _("Engagement appears when engagement.csv is loaded.")
     list_display = ("id", "customer", "date", *(count_column(Engagement, name) for name in Engagement.COUNTERS))
     asked_by_links = (*HISTORY_LINKS, *(f"{name}__gt" for name in Engagement.COUNTERS))
 
@@ -232,7 +236,7 @@ class EngagementAdmin(FeedAdmin):
 class FeedbackAdmin(FeedAdmin):
     """NPS and CSAT answers."""
 
-    nothing_yet = "Answers appear when feedback.csv is loaded."
+    nothing_yet = _("Answers appear when feedback.csv is loaded.")
     list_display = ("id", "customer", "date", "nps", "csat", "comment")
     asked_by_links = (*HISTORY_LINKS, "nps__isnull", "csat__isnull")
 
@@ -241,7 +245,7 @@ class FeedbackAdmin(FeedAdmin):
 class EventAdmin(FeedAdmin):
     """Events."""
 
-    nothing_yet = "Events appear when events.csv is loaded."
+    nothing_yet = _("Events appear when events.csv is loaded.")
     list_display = ("id", "customer", "date", "kind", "detail")
     asked_by_links = HISTORY_LINKS
     list_filter = ["kind"]

@@ -24,6 +24,7 @@ from customers.archive.erased import ErasedIds, Ids
 from customers.core import files
 from customers.feeds import unpacked
 from customers.models import ImportRun
+from customers.text.say import english
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +67,13 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
             return ""
         if _copy_without(path, archived, run.sha256, erased) if erased else _copy(path, archived, run.sha256, goes_on):
             return ""
-        hindrance = "it has changed since it was read"
+        hindrance = english("it has changed since it was read")
     except unpacked.Unreadable:
-        hindrance = "it names customers who were erased, and cannot be read as CSV"
+        hindrance = english("it names customers who were erased, and cannot be read as CSV")
     except OSError as error:
         hindrance = error.strerror or str(error)
     logger.error("The file of run %s could not be archived: %s", run.pk, hindrance)
-    run.warnings.append(f"the file is not archived: {hindrance}")
+    run.warnings.append(english(f"the file is not archived: {hindrance}"))
     try:
         run.save(update_fields=["warnings"])
     except Error:

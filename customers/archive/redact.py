@@ -13,6 +13,7 @@ from customers.archive.erased import MAX_KEY_LENGTH, Ids, KeyPosition
 from customers.feeds.reader import BLANKS, BLOCK, MAX_RECORD, CsvReader, Refused
 from customers.feeds.unpacked import Unreadable, unpacked_blocks
 from customers.text.line_numbers import FIRST_LINE
+from customers.text.say import english
 
 _KEY_CHARACTER = rb"[A-Za-z0-9._:-]"
 _TOKEN = re.compile(rb"[A-Za-z0-9]" + _KEY_CHARACTER + rb"*")
@@ -54,9 +55,9 @@ def redact(path: Path, layers: int, ids: set[str], write: Write) -> int:
         try:
             decode(block)
         except UnicodeDecodeError as error:
-            raise Unreadable("not UTF-8") from error
+            raise Unreadable(english("not UTF-8")) from error
         if b"\0" in block:
-            raise Unreadable("a NUL byte")
+            raise Unreadable(english("a NUL byte"))
         by_records = by_records or b'"' in block or _has_lone_returns(block)
     if by_records:
         return _redact_records(path, layers, ids, write)
@@ -82,7 +83,7 @@ def _redact_lines(path: Path, layers: int, ids: set[str], write: Write) -> int:
         cut = len(data) if at_end else data.rfind(b"\n") + 1
         data, rest = data[:cut], data[cut:]
         if len(rest) > MAX_RECORD:
-            raise Unreadable("a very long line")
+            raise Unreadable(english("a very long line"))
         kept, done = 0, 0
         if key_position is None:
             key_position, done = _header(data)
@@ -148,7 +149,7 @@ def _redact_records(path: Path, layers: int, ids: set[str], write: Write) -> int
                 out.append(line)
         write(b"".join(out))
     if span and span[0] > number:
-        raise Unreadable("the file has fewer lines than before")
+        raise Unreadable(english("the file has fewer lines than before"))
     return gone
 
 

@@ -18,7 +18,7 @@ from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import AuditEntry
 from customers.text.counts import counts_in_words
-from customers.text.say import in_english
+from customers.text.say import english, in_english
 
 CSV_NAME = "audit.csv"
 _VALUES: dict[str, Callable[[AuditEntry], str]] = {
@@ -30,8 +30,8 @@ _VALUES: dict[str, Callable[[AuditEntry], str]] = {
     "what": lambda one: one.subject,
     "customer": lambda one: one.customer,
     "details": lambda one: one.text,
-    "from where": lambda one: one.source,
-    "IP address": lambda one: one.address or "",
+    english("from where"): lambda one: one.source,
+    english("IP address"): lambda one: one.address or "",
     "request": lambda one: one.request,
 }
 COLUMNS = tuple(_VALUES)
@@ -69,7 +69,8 @@ def export_response(write: Callable[[IO[bytes]], Export]) -> FileResponse:
 
 def record_export(request: HttpRequest, what: str, rows: int) -> None:
     """Record that rows of a list are exported, and how the list was narrowed."""
-    record(Action.EXPORT, what, detail=_detail(request, rows))
+    with in_english():
+        record(Action.EXPORT, what, detail=_detail(request, rows))
 
 
 def export_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> Export:
@@ -79,7 +80,7 @@ def export_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRe
 
 
 def _detail(request: HttpRequest, rows: int) -> str:
-    return f"{counts_in_words({'rows': rows})}\nfilters: {request.GET.urlencode() or 'none'}"
+    return english(f"{counts_in_words({'rows': rows})}\nfilters: {request.GET.urlencode() or 'none'}")
 
 
 def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> int:

@@ -23,6 +23,7 @@ from django.utils import timezone
 from customers.audit import trail
 from customers.audit.trail import HIDDEN, Action, AnyField, AuditValue
 from customers.models import ApiToken, AuditEntry, CustomerCare, Fix, Note
+from customers.text.say import english
 
 MAX_FAILURES = 500
 """So many failed logins of an hour are listed, whatever addresses they come from: anybody can make more."""
@@ -132,7 +133,7 @@ def _changes(
         if _same(each, was, now):
             continue
         if each.name in _hidden[model]:
-            new = f"another, {HIDDEN}" if was and now else _hidden_value(now)
+            new = english(f"another, {HIDDEN}") if was and now else _hidden_value(now)
             found[trail.field_label(each)] = (_hidden_value(was), new)
             continue
         both = trail.audit_value(each, was), trail.audit_value(each, now)
@@ -211,7 +212,7 @@ def _login_failed(credentials: Mapping[str, object], request: HttpRequest | None
         return
     name = str(credentials.get("username") or "").replace("\0", "")
     known = User.objects.filter(username=name).first() if name else None
-    record_failed_login(known or "no login of that name")
+    record_failed_login(known or english("no login of that name"))
 
 
 def record_failed_login(about: Model | str, detail: str = "") -> None:
@@ -221,7 +222,7 @@ def record_failed_login(about: Model | str, detail: str = "") -> None:
     of_the_hour = AuditEntry.objects.filter(action=Action.LOGIN_FAILED, at__range=(now - timedelta(hours=1), now))
     lately = of_the_hour[:MAX_FAILURES].count()
     if lately < MAX_FAILURES:
-        last = "No more of this hour are listed." if lately == MAX_FAILURES - 1 else ""
+        last = english("No more of this hour are listed.") if lately == MAX_FAILURES - 1 else ""
         trail.record(Action.LOGIN_FAILED, about, actor="", detail="\n".join(filter(None, [detail, last])))
 
 

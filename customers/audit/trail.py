@@ -33,7 +33,7 @@ from customers.core.limits import BATCH_SIZE
 from customers.core.log_context import holding
 from customers.core.sql import execute
 from customers.models import AuditEntry, Customer
-from customers.text.say import in_english
+from customers.text.say import english, in_english
 
 Action = AuditEntry.Action
 AuditValue = str | int | list[str] | None
@@ -73,7 +73,7 @@ class Actor:
     def place(self) -> str:
         """Return where it is done from, and by which token of the API."""
         token = getattr(self.request, "api_token", "")
-        return f"{self.source} by token {token}" if token else self.source
+        return english(f"{self.source} by token {token}") if token else self.source
 
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
@@ -104,7 +104,7 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return "unknown user"
+        return english("unknown user")
 
 
 def _at_the_command_line() -> Actor:
@@ -243,15 +243,15 @@ def field_label(field: AnyField) -> str:
 
 def audit_value(field: AnyField, value: object) -> AuditValue:
     """Return a field's value as an entry keeps it; a key becomes the name of its row."""
-    if isinstance(value, Model):
-        return str(value)
     if value is None or value == "":
         return None
-    if isinstance(field, ForeignKey):
-        named = field.related_model._base_manager.filter(pk=value).first()
-        return str(named) if named is not None else str(value)
-    if field.flatchoices:
-        with in_english():
+    with in_english():
+        if isinstance(value, Model):
+            return str(value)
+        if isinstance(field, ForeignKey):
+            named = field.related_model._base_manager.filter(pk=value).first()
+            return str(named) if named is not None else str(value)
+        if field.flatchoices:
             return str(dict(field.flatchoices).get(value, value))
     return _plain(value)
 
@@ -292,7 +292,9 @@ def _plain(value: object) -> str | int:
     if isinstance(value, date | datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}… ({len(text):,} characters)"
+    if len(text) <= MAX_VALUE_LENGTH:
+        return text
+    return english(f"{text[:MAX_VALUE_LENGTH]}… ({format(len(text), ',')} characters)")
 
 
 def _clean(text: str) -> str:

@@ -3,6 +3,8 @@
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from customers.text.say import english
+
 
 class Bearer(AuthBase):
     """Puts the token, if any, into a request; it also keeps requests from looking for a login in the user's .netrc."""
@@ -13,5 +15,5 @@ class Bearer(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put it in."""
         if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+            request.headers["Authorization"] = english(f"Bearer {self._token}")
         return request

@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from django.conf import settings
 
+from customers.text.say import english
+
 _FOLDERS = ("CSV_DIR", "EXPORT_DIR", "ARCHIVE_DIR", "BACKUP_DIR", "UPLOAD_DIR")
 _THERE = os.O_CLOEXEC | os.O_NOFOLLOW
 # A named pipe would wait for its other end.
@@ -99,7 +101,9 @@ def _folder_of(path: Path) -> Iterator[int]:
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise
-                raise NotRegular(errno.ENOTDIR, f"{name} is a link, or no folder: put a folder there") from None
+                raise NotRegular(
+                    errno.ENOTDIR, english(f"{name} is a link, or no folder: put a folder there")
+                ) from None
             os.close(folder)
             folder = below
         yield folder
@@ -116,8 +120,10 @@ def _root_of(path: Path) -> Path:
 
 
 def _link(name: str) -> NotRegular:
-    return NotRegular(errno.ELOOP, f"{name} is a symbolic link, which is not followed: put the file itself there")
+    return NotRegular(
+        errno.ELOOP, english(f"{name} is a symbolic link, which is not followed: put the file itself there")
+    )
 
 
 def _not_regular(name: str) -> NotRegular:
-    return NotRegular(errno.EINVAL, f"{name} is not a regular file")
+    return NotRegular(errno.EINVAL, english(f"{name} is not a regular file"))

@@ -11,15 +11,18 @@ from django.core.signals import request_started
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.db.models.signals import post_delete, post_save
+from django.utils.translation import gettext
 
 from customers.text.fold import Fold, fold
 
 _known = Local()
 
 
-def name_of(user: AbstractUser | None, nobody: str = "nobody") -> str:
-    """Return what a member of staff is called; ``nobody`` for None."""
-    return display_name(user.first_name, user.last_name, user.get_username()) if user else nobody
+def name_of(user: AbstractUser | None, nobody: str | None = None) -> str:
+    """Return what a member of staff is called; for None ``nobody``, or that there is nobody."""
+    if user is None:
+        return gettext("nobody") if nobody is None else nobody
+    return display_name(user.first_name, user.last_name, user.get_username())
 
 
 def display_name(first: str, last: str, login: str) -> str:

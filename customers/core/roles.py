@@ -4,18 +4,19 @@ from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 # Named, because there may be others beside it, for a login by another system.
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Role(StrEnum):
-    """The groups of staff, each with more permissions than the one before."""
+    """The groups of staff, each with more permissions than the one before; pages say it by ``gettext``."""
 
-    VIEWER = "Viewer"
-    SUCCESS_MANAGER = "Success manager"
-    PROGRAM_MANAGER = "Program manager"
-    ADMINISTRATOR = "Administrator"
+    VIEWER = gettext_noop("Viewer")
+    SUCCESS_MANAGER = gettext_noop("Success manager")
+    PROGRAM_MANAGER = gettext_noop("Program manager")
+    ADMINISTRATOR = gettext_noop("Administrator")
 
 
 def staff_who_may(*permissions: str) -> QuerySet[User]:

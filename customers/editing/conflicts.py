@@ -19,10 +19,12 @@ from django.forms import BoundField
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.editing.last_changes import YOU, LastChange, last_changes
 from customers.editing.values import merged_text, value_hash, value_text
+from customers.text.say import english, say
 
 VERSION = "row_version"
 
@@ -65,17 +67,20 @@ class Conflict:
     @property
     def message(self) -> str:
         """Return who changed the field and when, as far as that is known."""
-        return f"{self.change or 'Somebody changed this'}, after you opened the form."
+        if self.change is None:
+            return gettext("Somebody changed this, after you opened the form.")
+        if self.change.by == YOU:
+            return say("You changed this {ago}, after you opened the form.", ago=self.change.ago)
+        return say("{who} changed this {ago}, after you opened the form.", who=self.change.by, ago=self.change.ago)
 
     @property
     def keep_label(self) -> str:
         """Return the label of the choice that keeps the other's value."""
-        by = self.change.by if self.change else "Somebody"
-        return (
-            "Keep what you stored before"
-            if by == YOU
-            else f"Keep what {by.lower() if by == 'Somebody' else by} stored"
-        )
+        if self.change is None or self.change.by == gettext("Somebody"):
+            return gettext("Keep what somebody stored")
+        if self.change.by == YOU:
+            return gettext("Keep what you stored before")
+        return say("Keep what {who} stored", who=self.change.by)
 
 
 class _KeptField(BoundField):
@@ -153,7 +158,8 @@ class ConflictForm(forms.BaseForm):
         super().full_clean()
         for each in self.conflicts if self.is_bound else []:
             if not each.chosen:
-                self.add_error(each.name, f"{each.message} Choose above what is stored.")
+                todo = gettext("Choose above what is stored.")
+                self.add_error(each.name, f"{each.message} {todo}")
 
     def _read(self) -> dict[str, str]:
         """Return the hashes of what the form showed; '' stands for an unknown value."""
@@ -230,7 +236,7 @@ class ConflictForm(forms.BaseForm):
         try:
             return value_hash(field, field.clean(self[name].data))
         except ValidationError:
-            return f"no value: {self[name].data!r}"
+            return english(f"no value: {self[name].data!r}")
 
     def _use(self, name: str, kind: type[BoundField]) -> None:
         self.fields[name].bound_field_class = kind
@@ -271,4 +277,5 @@ def form_status(*shown: forms.BaseForm | None) -> HTTPStatus:
 def tell_kept(request: HttpRequest, form: forms.BaseForm) -> None:
     """Tell which fields keep what somebody else has stored since the form was opened."""
     if isinstance(form, ConflictForm) and form.kept:
-        messages.info(request, f"Somebody else has changed meanwhile, and it stays: {', '.join(form.kept)}.")
+        fields = ", ".join(form.kept)
+        messages.info(request, say("Somebody else has changed meanwhile, and it stays: {fields}.", fields=fields))

@@ -15,14 +15,18 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.admin import ModelAdmin as ThemedAdmin
 
 from customers.audit import trail
 from customers.core.pages import admin_response
 from customers.editing.conflicts import VERSION, EditConflictMixin, form_status, tell_kept
 from customers.editing.form_keys import answer_once
-from customers.editing.last_changes import actor_names, ago, is_by_form
+from customers.editing.last_changes import YOU, actor_names, ago, is_by_form
 from customers.editing.values import rows_hash, value_text
+from customers.models import AuditEntry
+from customers.text.say import say, say_html
 
 MAX_CHANGES_TOLD = 5
 
@@ -130,10 +134,21 @@ def warn_if_changed(request: HttpRequest, rows: Sequence[Model]) -> bool:
         return False
     people = actor_names(entries)
     for each in entries[:MAX_CHANGES_TOLD]:
-        said = f": {each.text}" if each.text else "."
-        messages.warning(request, f"{people[each.actor]} changed {each.subject} {ago(each.at)}{said}")
-    messages.warning(request, "This has changed since you were asked: look again before you delete it.")
+        messages.warning(request, _told(each, people[each.actor]))
+    messages.warning(request, gettext("This has changed since you were asked: look again before you delete it."))
     return True
+
+
+def _told(change: AuditEntry, who: str) -> str:
+    """Return who changed what, and how as far as the audit says it."""
+    said = {"what": change.subject, "ago": ago(change.at), "who": who, "how": change.text}
+    if who == YOU:
+        return (
+            say("You changed {what} {ago}: {how}", **said) if change.text else say("You changed {what} {ago}.", **said)
+        )
+    if change.text:
+        return say("{who} changed {what} {ago}: {how}", **said)
+    return say("{who} changed {what} {ago}.", **said)
 
 
 def asked_again(request: HttpRequest) -> HttpRequest:
@@ -161,6 +176,14 @@ def typed_texts(fields: Mapping[str, forms.Field], data: QueryDict) -> list[tupl
     return texts
 
 
+def _deleted(entry: AuditEntry) -> SafeString:
+    """Return who deleted what, and when."""
+    who = actor_names([entry])[entry.actor]
+    if who == YOU:
+        return say_html("You deleted <bdi>{what}</bdi> {ago}.", what=entry.subject, ago=ago(entry.at))
+    return say_html("{who} deleted <bdi>{what}</bdi> {ago}.", who=who, what=entry.subject, ago=ago(entry.at))
+
+
 def gone_page(
     request: HttpRequest,
     row: Model | None,
@@ -171,11 +194,8 @@ def gone_page(
     """Answer a form whose row is gone: who deleted it and when, and what was typed, to be copied."""
     deleted = trail.recent_changes(row).filter(action=trail.Action.DELETE).first() if row is not None else None
     context = {
-        "title": f"This {name} is no longer there",
-        "name": name,
-        "deleted": deleted,
-        "by": actor_names([deleted])[deleted.actor] if deleted else "",
-        "ago": ago(deleted.at) if deleted else "",
+        "title": say("This {name} is no longer there", name=name),
+        "said": _deleted(deleted) if deleted else gettext("Somebody has deleted it."),
         "texts": texts,
         "back": back,
     }

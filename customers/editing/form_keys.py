@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 
 from customers.models import FormSubmission
 
@@ -25,7 +26,7 @@ KEY = "form_key"
 KEPT_FOR = timedelta(days=2)
 RESEND_TIME = timedelta(seconds=10)
 """Within this time a form without a key counts as sent twice."""
-ALREADY = "You sent this form twice: it was stored once."
+ALREADY = gettext_lazy("You sent this form twice: it was stored once.")
 _NOT_SENT = {"csrfmiddlewaretoken", "draft", "typed"}
 """The browser adds these, and may change them when it sends the form again."""
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.core.people import name_of
 from customers.models import AuditEntry
+from customers.text.say import english, say
 
-YOU = "You"
+YOU = english("You")
+"""Who reads, as ``actor_names`` says it; a sentence about them is another one than about anybody else."""
 MAX_ENTRIES = 200
 
 
@@ -30,7 +34,9 @@ class LastChange:
         return self.by_form and self.by != YOU
 
     def __str__(self) -> str:
-        return f"{self.by} changed this {self.ago}"
+        if self.by == YOU:
+            return say("You changed this {ago}", ago=self.ago)
+        return say("{who} changed this {ago}", who=self.by, ago=self.ago)
 
     @property
     def ago(self) -> str:
@@ -40,8 +46,8 @@ class LastChange:
 
 def ago(moment: datetime) -> str:
     """Return in words how long ago a moment was."""
-    words = naturaltime(moment)
-    return "just now" if words == "now" else words
+    is_now = abs(timezone.now() - moment) < timedelta(seconds=1)
+    return gettext("just now") if is_now else str(naturaltime(moment))
 
 
 def last_changes(row: Model) -> dict[str, LastChange]:
@@ -69,6 +75,6 @@ def actor_names(entries: Iterable[AuditEntry]) -> dict[str, str]:
     """Return what to call the actors of entries, by login: "You", a full name, or the login itself."""
     logins = {each.actor for each in entries}
     people = {one.username: name_of(one) for one in User.objects.filter(username__in=logins)}
-    names = {login: people.get(login, login) or "Somebody" for login in logins}
+    names = {login: people.get(login, login) or gettext("Somebody") for login in logins}
     me = trail.current_actor()
     return {**names, me: YOU} if me in names else names

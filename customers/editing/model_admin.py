@@ -15,21 +15,30 @@ from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 from unfold.views import ChangeList as ThemedList
 
 from customers.core.pages import CANNOT_BE_FILTERED
 from customers.editing.edit_admin import EditAdmin, asked_again, warn_if_changed
+from customers.text import written
 from customers.text.numbers import MAX_DIGITS
-from customers.text.say import Words
+from customers.text.say import Words, say
 
-_LOOKUPS = {"exact": "{}", "id": "{}", "gte": "from {}", "lte": "up to {}", "gt": "above {}", "isnull": "given"}
+_LOOKUPS: dict[str, Callable[[str, str], str]] = {
+    "exact": lambda column, value: f"{column} {value}",
+    "id": lambda column, value: f"{column} {value}",
+    "gte": lambda column, value: say("{column} from {value}", column=column, value=value),
+    "lte": lambda column, value: say("{column} up to {value}", column=column, value=value),
+    "gt": lambda column, value: say("{column} above {value}", column=column, value=value),
+    "isnull": lambda column, _value: say("{column} given", column=column),
+}
 """The lookups that our links use, in words."""
 
 
 def _as_read(value: str) -> str:
     """Return a day of an address as people read it; what is none as it is."""
     try:
-        return f"{date.fromisoformat(value):%-d %b %Y}"
+        return written.day(date.fromisoformat(value))
     except ValueError:
         return value
 
@@ -42,7 +51,7 @@ def count_column(model: type[Model], name: str) -> Callable[[Model], str]:
     @admin.display(description=getattr(field, "verbose_name", name), ordering=name)
     def column(row: Model) -> str:
         number: int | None = getattr(row, name)
-        return "–" if number is None else f"{number:,}"
+        return "–" if number is None else written.number(number)
 
     column.__name__ = name
     return column
@@ -166,7 +175,7 @@ def _is_text(model: "Options[Model]", path: str) -> bool:
     return isinstance(field, (CharField, TextField))
 
 
-@admin.action(permissions=["delete"], description="Delete selected %(verbose_name_plural)s")
+@admin.action(permissions=["delete"], description=gettext_lazy("Delete selected %(verbose_name_plural)s"))
 def delete_selected(
     model_admin: "admin.ModelAdmin[Model]", request: HttpRequest, rows: QuerySet[Model]
 ) -> HttpResponse | None:
@@ -202,7 +211,7 @@ class ReadOnlyAdmin(NeverEdited):
     list_fullwidth = True
     show_full_result_count = False
     list_before_template = "customers/core/scope.html"  # type: ignore[assignment]  # the theme types it as None
-    scope_labels: dict[str, str] = {}
+    scope_labels: dict[str, Words] = {}
 
     def list_context(self, request: HttpRequest) -> dict[str, object]:
         """Return how a link has narrowed the list."""
@@ -221,4 +230,4 @@ class ReadOnlyAdmin(NeverEdited):
             except FieldDoesNotExist:
                 continue
             label = self.scope_labels.get(name) or getattr(field, "verbose_name", name)
-            yield f"{label} {words.format(_as_read(str(value)) if isinstance(field, DateField) else value)}"
+            yield words(str(label), _as_read(str(value)) if isinstance(field, DateField) else str(value))

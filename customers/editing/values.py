@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.formats import localize
+from django.utils.translation import gettext
 
 from customers.audit.signals import recorded_fields
 from customers.text.text_fields import one_break
@@ -50,7 +51,7 @@ def _plain(value: object, *, strip: bool) -> str | list[str] | None:
 def value_text(field: forms.Field, value: object) -> str:
     """Return a field's value as people read it, whether stored, cleaned, or as it was sent."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(field, forms.ModelChoiceField):
         return "\n".join(sorted(_names(field, value)))
     if choices := getattr(field, "choices", None):

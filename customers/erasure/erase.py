@@ -18,6 +18,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.db.models import CharField, Model
 from django.db.models.functions import Cast
+from django.utils.translation import gettext, gettext_noop
 
 from customers.archive import files
 from customers.archive.erased import ErasedIds, Ids, customer_column, new_tombstone
@@ -47,12 +48,13 @@ from customers.models import (
     Upload,
 )
 from customers.text.counts import counts_in_words
+from customers.text.say import english, in_english, say
 from customers.uploads import store
 
 logger = logging.getLogger(__name__)
 
 ERASED = "(erased)"
-FILES = "archived files redacted"
+FILES = gettext_noop("archived files redacted")
 _MIN_NAME = 3
 """A shorter name occurs in too many texts that are not about it."""
 
@@ -85,8 +87,8 @@ def erase(customer_id: str, actor: str) -> Erasure:
             with trail.suspended():
                 erasure = _erase(customer_id, actor)
             # From where would be an address with the customer's id.
-            with trail.acting(trail.Actor(actor, "erasure")):
-                trail.record(trail.Action.ERASE, "a customer", detail=erasure_summary(erasure.counts))
+            with trail.acting(trail.Actor(actor, "erasure")), in_english():
+                trail.record(trail.Action.ERASE, english("a customer"), detail=erasure_summary(erasure.counts))
         _redact_files(erasure, {customer_id})
     return erasure
 
@@ -158,11 +160,9 @@ def _last_run() -> int:
 def _erase(customer_id: str, actor: str) -> Erasure:
     counts = _remove(customer_id) if valid_key(customer_id) else {}
     if not counts:
-        raise NotErasable(
-            f"{customer_id} was erased before: nothing is known of them."
-            if customer_id in ErasedIds()
-            else f"Nothing is known of a customer {customer_id}."
-        )
+        if customer_id in ErasedIds():
+            raise NotErasable(say("{customer} was erased before: nothing is known of them.", customer=customer_id))
+        raise NotErasable(say("Nothing is known of a customer {customer}.", customer=customer_id))
     return Erasure.objects.create(**new_tombstone(customer_id), erased_by=actor, last_run=_last_run(), counts=counts)
 
 
@@ -178,22 +178,23 @@ def _remove(key: str) -> Counts:
     about = {"customer_id": key, "organization": organization, "words": words}
     for _receiver, removed in customer_erased.send(sender=Customer, **about):
         counts.update(removed or {})
-    counts["rows in quarantine"] = _remove_quarantined(key)
-    counts["events of the inbox"] = forget_customer(key)
-    counts["fixes"] = _remove_fixes(key)
-    counts["changes in the journal"] = _remove_changes(key)
-    counts["entries of the admin's log"] = _clear_log(key, organization)
-    counts["texts of import runs"] = _clear_texts(key, words)
-    counts["entries of the audit"] = trail.anonymise(key, words)
+    counts[gettext_noop("rows in quarantine")] = _remove_quarantined(key)
+    counts[gettext_noop("events of the inbox")] = forget_customer(key)
+    counts[gettext_noop("fixes")] = _remove_fixes(key)
+    counts[gettext_noop("changes in the journal")] = _remove_changes(key)
+    counts[gettext_noop("entries of the admin's log")] = _clear_log(key, organization)
+    counts[gettext_noop("texts of import runs")] = _clear_texts(key, words)
+    counts[gettext_noop("entries of the audit")] = trail.anonymise(key, words)
     if customer:
         for label, number in customer.delete()[1].items():
-            counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
+            with in_english():
+                counts[str(apps.get_model(label)._meta.verbose_name_plural)] += number
     forget_submissions(quote(key))
     removed_counts = {kind: number for kind, number in counts.items() if number}
     if removed_counts:
         # Any upload may have the customer's rows, and none waits for more than a day.
         waiting = Upload.objects.all().delete()[0]
-        removed_counts |= {"waiting uploads of everybody": waiting} if waiting else {}
+        removed_counts |= {gettext_noop("waiting uploads of everybody"): waiting} if waiting else {}
     return removed_counts
 
 
@@ -284,7 +285,9 @@ def _names_of(key: str, customer: Customer | None) -> re.Pattern[str]:
     """Return a pattern for the customer's id, organisation and address."""
     names = [name for name in (customer.organization, customer.email) if len(name) >= _MIN_NAME] if customer else []
     # A plain number may be anything; only beside the word "customer" it is the id.
-    return _words([key, *names] if not key.isdecimal() else [f"customer {key}", f"customer_id: {key}", *names])
+    return _words(
+        [key, *names] if not key.isdecimal() else [english(f"customer {key}"), english(f"customer_id: {key}"), *names]
+    )
 
 
 def _clear_texts(key: str, word: re.Pattern[str]) -> int:
@@ -329,4 +332,4 @@ def _redact_files(erasure: Erasure, ids: Ids) -> None:
 
 def erasure_summary(counts: Counts) -> str:
     """Return in words what was erased."""
-    return counts_in_words(counts) or "nothing"
+    return counts_in_words(counts) or gettext("nothing")

@@ -2,11 +2,13 @@
 
 import io
 
+from django.utils.translation import gettext
 from import_export.formats.base_formats import CSV, DEFAULT_FORMATS, TSV, XLSX
 from tablib.core import Dataset
 
 from customers.feeds.exports import BOM
 from customers.text.cells import plain_cell
+from customers.text.say import english
 from customers.workbooks.writer import TooLarge, write_workbook
 
 
@@ -36,9 +38,10 @@ class SheetXlsx(XLSX):
         rows = (dataset[index] for index in range(len(dataset)))
         plain = ([plain_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         try:
-            write_workbook(file, [], dataset.title or "Export", dataset.headers, plain, len(dataset))
+            write_workbook(file, [], dataset.title or english("Export"), dataset.headers, plain, len(dataset))
         except TooLarge as fault:
-            raise TooLarge(f"{fault} Nothing was exported: export fewer rows, or CSV.") from None
+            todo = gettext("Nothing was exported: export fewer rows, or CSV.")
+            raise TooLarge(f"{fault} {todo}") from None
         return file.getvalue()
 
 

@@ -13,6 +13,7 @@ from django.db import models
 
 from customers.models import Customer
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 MAX_FIELD = 1_000_000
 MAX_WHOLE_NUMBER = 2_147_483_647
@@ -74,7 +75,7 @@ class Text(CellType):
             faults.append(too_long(text, self.longest))
         control = _CONTROL.search(text)
         if control:
-            faults.append(f"has the control character U+{ord(control[0]):04X}, which is not allowed")
+            faults.append(english(f"has the control character U+{ord(control[0]):04X}, which is not allowed"))
         return faults
 
 
@@ -88,7 +89,7 @@ class Email(Text):
         faults = super().faults(text)
         # What is remembered of checked texts must stay small.
         if len(text) <= self.longest and not _is_email(text):
-            faults.append(f"{quoted(text)} is not an email address")
+            faults.append(english(f"{quoted(text)} is not an email address"))
         return faults
 
 
@@ -173,7 +174,7 @@ class StatusChoice(Choice):
 
 def too_long(text: str, longest: int) -> str:
     """Return what to say of a text that is longer than allowed."""
-    return f"has {len(text)} characters, at most {longest} are allowed"
+    return english(f"has {len(text)} characters, at most {longest} are allowed")
 
 
 @lru_cache(maxsize=20_000)

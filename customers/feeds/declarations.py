@@ -33,6 +33,7 @@ from customers.models import (
     Step,
 )
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Feed:
 
 def _nps_or_csat(row: dict[str, str]) -> str | None:
     if not row["nps"] and not row["csat"]:
-        return "nps: at least one of nps and csat is required"
+        return english("nps: at least one of nps and csat is required")
     return None
 
 
@@ -224,7 +225,7 @@ class Header:
 def _looks_like(feed: Feed, names: Sequence[str]) -> str:
     """Return which other feed a header is of, as the end of a sentence; '' where it is of none."""
     other = next((one for one in FEEDS.values() if one is not feed and set(one.column_names) <= set(names)), None)
-    return f"; it looks like {other.name.value}" if other else ""
+    return english(f"; it looks like {other.name.value}") if other else ""
 
 
 def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False) -> Header:
@@ -241,12 +242,12 @@ def match_header(feed: Feed, cells: Sequence[str], *, corrections: bool = False)
             if len(parts & set(wanted)) > 1:
                 raise ValueError(f"the columns are separated by {word}, not by commas")
     if len(missing) == len(wanted):
-        none = f"there is no header: the first line names none of the columns {', '.join(wanted)}"
+        none = english(f"there is no header: the first line names none of the columns {', '.join(wanted)}")
         raise ValueError(f"{none}{_looks_like(feed, names)}")
     if missing:
         strange = [quoted(cell) for cell, name in zip(cells, names, strict=True) if name and name not in wanted]
         looks_like = _looks_like(feed, names)
-        more = f"; unknown in it: {', '.join(strange[:MAX_NAMED])}" if strange and not looks_like else ""
+        more = english(f"; unknown in it: {', '.join(strange[:MAX_NAMED])}") if strange and not looks_like else ""
         raise ValueError(f"the header is missing {', '.join(missing)}{looks_like or more}")
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:

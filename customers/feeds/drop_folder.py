@@ -6,6 +6,7 @@ from pathlib import Path
 from customers.feeds.declarations import Feed
 from customers.feeds.reader import Refused
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 NAMED_FILES = 3
 
@@ -30,10 +31,10 @@ def find_file(folder: Path, name: str) -> Path | None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise Refused(f"{path.name} cannot be looked for: {error.strerror}") from error
+            raise Refused(english(f"{path.name} cannot be looked for: {error.strerror}")) from error
         there.append(path)
     if len(there) > 1:
-        raise Refused(f"both {name} and {name}.gz are there; remove the one that is not meant")
+        raise Refused(english(f"both {name} and {name}.gz are there; remove the one that is not meant"))
     return there[0] if there else None
 
 
@@ -47,4 +48,5 @@ def files_like(folder: Path, feed: Feed) -> str:
         return ""
     like = [other for other in there if word.search(other) and other not in (name, f"{name}.gz")]
     left = len(like) - NAMED_FILES
-    return ", ".join(quoted(other)[1:-1] for other in like[:NAMED_FILES]) + (f" and {left} more" if left > 0 else "")
+    said = ", ".join(quoted(other)[1:-1] for other in like[:NAMED_FILES])
+    return english(f"{said} and {left} more") if left > 0 else said

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from customers.core.files import NotRegular, open_unbuffered
 from customers.text.line_numbers import LineCounter, count_line_ends, numbered
+from customers.text.say import english
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -40,7 +41,7 @@ _WHOLE_CELLS = re.compile(rb'(?:(?:"[^"]*+(?:""[^"]*+)*+"[^,\r\n]*+|[^",\r\n][^,
 """Cells with the comma behind each: a line may have hundreds of millions."""
 _STOP = re.compile(rb"[,\r\n]")
 _QUOTE = ord('"')
-_TOO_MANY_CELLS = f"row: has more than {MAX_CELLS:,} cells"
+_TOO_MANY_CELLS = english(f"row: has more than {format(MAX_CELLS, ',')} cells")
 
 
 class Refused(Exception):
@@ -101,7 +102,7 @@ class CsvReader:
         except NotRegular as error:
             raise Refused(str(error.strerror)) from error
         except OSError as error:
-            raise Refused(f"{path.name} cannot be opened: {error.strerror}") from error
+            raise Refused(english(f"{path.name} cannot be opened: {error.strerror}")) from error
         self._before = os.fstat(self._file.fileno())
         self._hashing = _HashingReader(self._file, progress)
         self._stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(self._hashing, BLOCK)
@@ -232,17 +233,17 @@ class CsvReader:
         first = self._hashing.size == 0
         block = self._read_bytes(size)
         if first and block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            raise Refused("the file is UTF-16, not UTF-8: save it as UTF-8")
+            raise Refused(english("the file is UTF-16, not UTF-8: save it as UTF-8"))
         bad = block.find(b"\0")
         if bad >= 0:
-            raise Refused(f"line {self._line_at(block, bad)}: a NUL byte; the file is damaged or not text")
+            raise Refused(english(f"line {self._line_at(block, bad)}: a NUL byte; the file is damaged or not text"))
         try:
             self._decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             carried_over = len(error.object) - len(block)
             where = self._line_at(block, max(error.start - carried_over, 0))
             raise Refused(
-                f"line {where}: byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8"
+                english(f"line {where}: byte 0x{error.object[error.start]:02x} is not UTF-8: save the file as UTF-8")
             ) from error
         self._lines.add(block)
         return block
@@ -255,13 +256,15 @@ class CsvReader:
             self._unpacked += len(block)
             if self._may_be_a_bomb and self._unpacked > max(_SMALL, MAX_TIMES_PACKED * self.size):
                 raise Refused(
-                    f"{self.path.name} unpacks to more than {MAX_TIMES_PACKED} times its size, which no feed does"
+                    english(
+                        f"{self.path.name} unpacks to more than {MAX_TIMES_PACKED} times its size, which no feed does"
+                    )
                 )
             return block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise Refused(f"{self.path.name} is a broken gzip file: {error}") from error
+            raise Refused(english(f"{self.path.name} is a broken gzip file: {error}")) from error
         except OSError as error:
-            raise Refused(f"{self.path.name} cannot be read: {error.strerror or error}") from error
+            raise Refused(english(f"{self.path.name} cannot be read: {error.strerror or error}")) from error
 
     def _line_at(self, block: bytes, position: int) -> int:
         return self._lines.after(block[:position])
@@ -347,13 +350,13 @@ class _QuoteScanner:
 
 
 def _never_ends(scanner: _QuoteScanner) -> Refused:
-    return Refused(f"line {scanner.quote_line}: a quoted field opens here and never ends")
+    return Refused(english(f"line {scanner.quote_line}: a quoted field opens here and never ends"))
 
 
 def _cut_off(line: int, head: bytes) -> Record:
     # An incomplete character at the cut belongs to the part that is left out.
     raw = head[:MAX_RECORD].decode("utf-8", "ignore")
-    fault = (
+    fault = english(
         f"row: the record is longer than {MAX_RECORD // 2**20} MiB; only its beginning is kept here, "
         "the file has the rest"
     )
@@ -380,7 +383,7 @@ def record_at(line: int, raw: bytes) -> Record | None:
         trimmed.append(value.strip(BLANKS))
         if cell.end() == len(text) and not cell[0].endswith(","):
             break
-    fault = f"row: text after the closing quote of cell {', '.join(extra)}" if extra else ""
+    fault = english(f"row: text after the closing quote of cell {', '.join(extra)}") if extra else ""
     return Record(line, text, tuple(trimmed), fault)
 
 

@@ -11,6 +11,7 @@ from customers.feeds.unpacked import Unreadable, unpacked_blocks
 from customers.models import QuarantinedRow
 from customers.text.cells import plain_cell
 from customers.text.line_numbers import FIRST_LINE
+from customers.text.say import english
 
 BATCH = 5_000
 BATCH_CHARACTERS = 1024 * 1024
@@ -24,15 +25,15 @@ def read_header(
     """Return the header, which is the first of ``blocks``; raise ``Refused`` where it does not fit the feed."""
     first = next(records_of(blocks), None)
     if first is None:
-        raise Refused("the file is empty" if not source.size else "the file has no header")
+        raise Refused(english("the file is empty") if not source.size else english("the file has no header"))
     if first.fault and not first.cells:
-        raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
+        raise Refused(english(f"line {first.line}: the header cannot be read: {first.fault}"))
     try:
         header = match_header(feed, first.cells, corrections=corrections)
     except ValueError as error:
-        raise Refused(f"line {first.line}: {error}") from error
+        raise Refused(english(f"line {first.line}: {error}")) from error
     if first.fault:
-        raise Refused(f"line {first.line}: the header cannot be read: {first.fault}")
+        raise Refused(english(f"line {first.line}: the header cannot be read: {first.fault}"))
     return header
 
 
@@ -58,8 +59,9 @@ def row_cells(
         return fixes[record.raw], []
     reasons = [record.fault] if record.fault else []
     if record.cells and len(record.cells) != header.width:
-        hint = ": is there a comma in a text without quotes?" if len(record.cells) > header.width else ""
-        reasons.append(f"row: has {len(record.cells)} cells, the header has {header.width}{hint}")
+        reason = english(f"row: has {len(record.cells)} cells, the header has {header.width}")
+        is_longer = len(record.cells) > header.width
+        reasons.append(english(f"{reason}: is there a comma in a text without quotes?") if is_longer else reason)
     if reasons:
         return None, reasons
     cells = header.cells(record.cells)

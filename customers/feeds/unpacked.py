@@ -9,6 +9,7 @@ from pathlib import Path
 
 from customers.core.files import open_file
 from customers.feeds.reader import BLOCK
+from customers.text.say import english
 
 _GZIP = b"\x1f\x8b"
 _MAX_LAYERS = 2
@@ -39,4 +40,4 @@ def unpacked_blocks(path: Path, layers: int) -> Iterator[bytes]:
             while block := file.read(BLOCK):
                 yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise Unreadable(f"{path.name} is damaged") from error
+            raise Unreadable(english(f"{path.name} is damaged")) from error

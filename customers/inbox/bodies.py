@@ -6,6 +6,8 @@ from codecs import BOM_UTF8
 from http import HTTPStatus
 from typing import NoReturn
 
+from customers.text.say import english
+
 MAX_BYTES = 5 * 2**20
 """A body may be so long, and no longer once it is unpacked."""
 MAX_ENTRIES = 5_000
@@ -33,13 +35,15 @@ def entries(body: bytes, content_type: str, charset: str, encoding: str) -> list
     """
     if content_type not in (*JSON_TYPES, *LINE_TYPES):
         known = " or ".join((JSON_TYPES[0], LINE_TYPES[0]))
-        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {known}; say so by Content-Type.")
+        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, english(f"The body must be {known}; say so by Content-Type."))
     text = _text(body, charset, encoding)
     found = _lines(text) if content_type in LINE_TYPES else _values(text)
     if not found:
-        raise BadBody(HTTPStatus.BAD_REQUEST, "The body is empty.")
+        raise BadBody(HTTPStatus.BAD_REQUEST, english("The body is empty."))
     if len(found) > MAX_ENTRIES:
-        _too_large(f"The body has {len(found):,} entries; {MAX_ENTRIES:,} are allowed at once.")
+        _too_large(
+            english(f"The body has {format(len(found), ',')} entries; {format(MAX_ENTRIES, ',')} are allowed at once.")
+        )
     return found
 
 
@@ -51,7 +55,7 @@ def one_value(body: bytes, charset: str, encoding: str) -> Json:
 def check_size(size: int) -> None:
     """Raise ``BadBody`` where so many bytes are too many."""
     if size > MAX_BYTES:
-        _too_large(f"The body has more than {MAX_BYTES // 2**20} MB.")
+        _too_large(english(f"The body has more than {MAX_BYTES // 2**20} MB."))
 
 
 def _too_large(message: str) -> NoReturn:
@@ -64,7 +68,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding in ("", "identity"):
         return body
     if encoding not in _PACKINGS:
-        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding may be gzip.")
+        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, english("Content-Encoding may be gzip."))
     unpacked, rest = b"", body
     try:
         while rest:
@@ -72,20 +76,22 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
             unpacked += member.decompress(rest, MAX_BYTES + 1 - len(unpacked))
             check_size(len(unpacked))
             if not member.eof:
-                raise BadBody(HTTPStatus.BAD_REQUEST, "The gzip of the body ends too early.")
+                raise BadBody(HTTPStatus.BAD_REQUEST, english("The gzip of the body ends too early."))
             rest = member.unused_data
     except zlib.error:
-        raise BadBody(HTTPStatus.BAD_REQUEST, "The body is not the gzip that Content-Encoding says.") from None
+        raise BadBody(
+            HTTPStatus.BAD_REQUEST, english("The body is not the gzip that Content-Encoding says.")
+        ) from None
     return unpacked
 
 
 def _text(body: bytes, charset: str, encoding: str) -> str:
     if charset.lower() not in _CHARSETS:
-        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be in UTF-8.")
+        raise BadBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, english("The body must be in UTF-8."))
     try:
         return _unpacked(body, encoding.strip().lower()).removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        raise BadBody(HTTPStatus.BAD_REQUEST, f"Byte {error.start + 1} of the body is not UTF-8.") from None
+        raise BadBody(HTTPStatus.BAD_REQUEST, english(f"Byte {error.start + 1} of the body is not UTF-8.")) from None
 
 
 def _values(text: str) -> list[Json]:
@@ -96,7 +102,7 @@ def _values(text: str) -> list[Json]:
         return value
     if isinstance(value, dict):
         return [value]
-    raise BadBody(HTTPStatus.BAD_REQUEST, "The body must be an object, or a list of objects.")
+    raise BadBody(HTTPStatus.BAD_REQUEST, english("The body must be an object, or a list of objects."))
 
 
 def _lines(text: str) -> list[Json]:
@@ -111,13 +117,17 @@ def _read(text: str, first_line: int) -> Json:
         value: Json = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
-        message = f"The body is not JSON: line {line}, column {error.colno}: {error.msg}."
+        message = english(f"The body is not JSON: line {line}, column {error.colno}: {error.msg}.")
         raise BadBody(HTTPStatus.BAD_REQUEST, message) from None
     except ValueError as error:
         # A number of thousands of digits, or a constant of JavaScript.
-        raise BadBody(HTTPStatus.BAD_REQUEST, f"The body is not JSON, from line {first_line} on: {error}.") from None
+        raise BadBody(
+            HTTPStatus.BAD_REQUEST, english(f"The body is not JSON, from line {first_line} on: {error}.")
+        ) from None
     except RecursionError:
-        raise BadBody(HTTPStatus.BAD_REQUEST, f"The body is nested too deeply, from line {first_line} on.") from None
+        raise BadBody(
+            HTTPStatus.BAD_REQUEST, english(f"The body is nested too deeply, from line {first_line} on.")
+        ) from None
     return value
 
 

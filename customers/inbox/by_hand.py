@@ -11,10 +11,11 @@ from customers.core.limits import BATCH_SIZE
 from customers.feeds.cell_types import to_cell
 from customers.inbox.reported_rows import COLUMNS, KINDS, ReportedEvent, ReportedRows
 from customers.models import AuditEntry, FeedName, ImportRun, InboxEvent, QuarantinedRow
+from customers.text.say import english
 
 _EVENT = "event:"
 """Begins the key of an event in quarantine; no key of a file is so, as the ingest alone tries it again."""
-REJECTED = "rejected by hand"
+REJECTED = english("rejected by hand")
 _NAME_CUSTOMER = ("raw", "cells", "customer_key", "reasons")
 """The columns of a row in quarantine that name its customer."""
 
@@ -29,7 +30,7 @@ def quarantined_event(rows: ReportedRows, one: ReportedEvent) -> QuarantinedRow:
         cells=[to_cell(value) for value in rows.alone(one)],
         key=f"{_EVENT}{one.pk}",
         customer_key=one.customer,
-        reasons=[f"customer_id: there is no customer {one.customer}"],
+        reasons=[english(f"customer_id: there is no customer {one.customer}")],
         waits_for_customer=True,
     )
 

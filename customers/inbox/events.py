@@ -11,6 +11,7 @@ from customers.feeds.cell_types import FIRST_DATE, Key, Value
 from customers.inbox.bodies import Json
 from customers.models import InboxEvent, Step
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 ISSUE_RESOLUTION, SUPPORT_REQUEST = "issue_resolution", "support_request"
 PR_MERGED, PR_REJECTED = "pr_merged", "pr_rejected"
@@ -34,7 +35,7 @@ def read_event(entry: Json, position: int, received_at: datetime) -> InboxEvent:
     """
     event = InboxEvent(position=position, occurred_at=received_at)
     if not isinstance(entry, dict):
-        event.state, event.reason = InboxEvent.State.INVALID, "row: is not an object"
+        event.state, event.reason = InboxEvent.State.INVALID, english("row: is not an object")
         return event
     reasons = []
     for name, (field, read) in _READERS.items():
@@ -52,7 +53,7 @@ def _customer(value: Json, received_at: datetime) -> Value:
 
 
 def _event_type(value: Json, _received_at: datetime) -> str:
-    text = _text(value, "one of the types")
+    text = _text(value, english("one of the types"))
     if text not in TYPES:
         raise ValueError(f"{quoted(text)} is not one of {', '.join(TYPES)}")
     return text
@@ -61,7 +62,7 @@ def _event_type(value: Json, _received_at: datetime) -> str:
 def _event_id(value: Json, _received_at: datetime) -> str:
     if value is None:
         return ""
-    text = _text(value, "a text")
+    text = _text(value, english("a text"))
     if not text.isprintable():
         raise ValueError("has a character that cannot be printed")
     if len(text) > InboxEvent.MAX_ID_LENGTH:
@@ -73,7 +74,7 @@ def _occurred_at(value: Json, received_at: datetime) -> datetime:
     if value is None:
         return received_at
     try:
-        at = datetime.fromisoformat(_text(value, "a time"))
+        at = datetime.fromisoformat(_text(value, english("a time")))
     except ValueError:
         raise ValueError("must be a time as 2026-11-29T16:30:00+01:00") from None
     if timezone.is_naive(at):

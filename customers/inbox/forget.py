@@ -7,10 +7,11 @@ from django.db.models import Exists, ManyToOneRel, OuterRef, QuerySet
 from customers.core.limits import BATCH_SIZE
 from customers.models import Batch, Engagement, Event, ImportRun, InboxEvent, LoadedRow, QuarantinedRow, RowChange
 from customers.runs.retention import delete, since
+from customers.text.say import english
 
 REFUSED = {
     "state": InboxEvent.State.REFUSED,
-    "reason": "the customer was erased",
+    "reason": english("the customer was erased"),
     "customer_key": "",
     "event_id": "",
     "metadata": {},

@@ -25,9 +25,10 @@ from customers.inbox.reported_rows import COLUMNS, KINDS, ReportedEvent, Reporte
 from customers.inbox.store import collect
 from customers.jobs.lock import JobLock
 from customers.models import Customer, ImportRun, InboxEvent, QuarantinedRow
+from customers.text.say import english
 
 State = InboxEvent.State
-FILE_NAME = "events of the product"
+FILE_NAME = english("events of the product")
 EVENTS_A_RUN = 25_000
 """A run is held in memory, so another one takes the others."""
 

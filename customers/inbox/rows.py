@@ -14,6 +14,7 @@ from customers.inbox.events import check_storable
 from customers.jobs.lock import job_lock_within
 from customers.models import ApiToken, Batch, ImportRun, QuarantinedRow
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 WAIT_SECONDS = 3
 """So long does a request wait for an import or a scoring to end."""
@@ -23,8 +24,10 @@ class BadRows(Exception):
     """Entries that are no rows of the feed: nothing is loaded. ``reasons`` says why, by their places."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
-        are = "is no row" if len(reasons) == 1 else "are no rows"
-        super().__init__(f"{len(reasons):,} of the entries {are} of the feed; nothing was loaded.")
+        number = format(len(reasons), ",")
+        one = english(f"{number} of the entries is no row of the feed; nothing was loaded.")
+        many = english(f"{number} of the entries are no rows of the feed; nothing was loaded.")
+        super().__init__(one if len(reasons) == 1 else many)
         self.reasons = reasons
 
 
@@ -55,15 +58,15 @@ def accept_rows(feed: Feed, entries: Sequence[Json], token: ApiToken, key: str) 
     with job_lock_within(WAIT_SECONDS, "import") as lock:
         if key and (batch := Batch.objects.filter(token=token, idempotency_key=key).first()):
             if batch.digest != digest:
-                raise KeyUsed(f"The Idempotency-Key {quoted(key)} came with other rows before.")
+                raise KeyUsed(english(f"The Idempotency-Key {quoted(key)} came with other rows before."))
             return RowsReceipt(batch, again=True)
         sender = token.user.get_username()
         # A process that dies behind this leaves rows that are loaded, and a repeated request finds them unchanged.
         run, states = load_rows(
-            feed, list(enumerate(rows)), name=f"rows by {token.name}", started_by=sender, lock=lock
+            feed, list(enumerate(rows)), name=english(f"rows by {token.name}"), started_by=sender, lock=lock
         )
         if run.status != ImportRun.Status.LOADED:
-            raise RowsFailed(f"The rows could not be loaded, as run {run.pk} tells.")
+            raise RowsFailed(english(f"The rows could not be loaded, as run {run.pk} tells."))
         batch = Batch(token=token, kind=Batch.Kind.ROWS, feed=feed.name, entries=len(rows), idempotency_key=key)
         batch.digest, batch.run, batch.states = digest, run, [states[place] for place in range(len(rows))]
         Batch.objects.bulk_create([batch])

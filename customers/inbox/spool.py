@@ -19,6 +19,7 @@ from django.db import connection
 from customers.core.files import create_file, move, open_file, remove
 from customers.core.sql import is_postgres
 from customers.models import Batch, InboxEvent
+from customers.text.say import say_n
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +100,12 @@ def set_aside_in_words() -> str:
     """Return how many files were set aside, and where they lie; '' where there are none."""
     if not (files := set_aside_files()):
         return ""
-    if len(files) == 1:
-        return f"1 file of reported events could not be read and was set aside: {files[0]}."
-    return f"{len(files):,} files of reported events could not be read and were set aside: {files[0]} and others."
+    return say_n(
+        "{number} file of reported events could not be read and was set aside: {path}.",
+        "{number} files of reported events could not be read and were set aside: {path} and others.",
+        len(files),
+        path=str(files[0]),
+    )
 
 
 def _folder() -> Path:

@@ -16,6 +16,7 @@ from customers.inbox.bodies import Json
 from customers.inbox.events import read_event
 from customers.inbox.forget import forget
 from customers.models import ApiToken, Batch, InboxEvent
+from customers.text.say import english
 
 State = InboxEvent.State
 WAIT_MILLISECONDS = 50
@@ -98,5 +99,5 @@ def _store_duplicates(batch: Batch, named: Sequence[InboxEvent]) -> None:
     stored = set(batch.events.values_list("position", flat=True))
     again = [event for event in named if event.position not in stored]
     for event in again:
-        event.state, event.reason, event.metadata = State.DUPLICATE, "event_id: was reported before", {}
+        event.state, event.reason, event.metadata = State.DUPLICATE, english("event_id: was reported before"), {}
     InboxEvent.objects.bulk_create(again, batch_size=BATCH_SIZE)

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from customers.archive.erased import ErasedIds
 from customers.core.pages import admin_page, admin_response, user_of
@@ -17,7 +18,7 @@ from customers.jobs.lock import job_lock_within
 from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import Customer, ImportRun, InboxEvent, QuarantinedRow
 from customers.quarantine.views import fix_address
-from customers.text.counts import counts_in_words
+from customers.text.say import say, say_n
 
 WAIT_SECONDS = 4
 _LISTED = reverse_lazy("admin:customers_quarantinedrow_changelist")
@@ -45,9 +46,9 @@ class EventForm(forms.Form):
             self.add_error("customer_id", str(error))
             return
         if customer in ErasedIds():
-            self.add_error("customer_id", "This customer was erased: nothing of them is loaded.")
+            self.add_error("customer_id", gettext("This customer was erased: nothing of them is loaded."))
         elif not Customer.objects.filter(pk=customer).exists():
-            self.add_error("customer_id", f"There is no customer {customer}.")
+            self.add_error("customer_id", say("There is no customer {customer}.", customer=customer))
         self.cleaned_data["customer_id"] = customer
 
 
@@ -73,7 +74,8 @@ def _elsewhere(request: HttpRequest, row: QuarantinedRow) -> HttpResponse | None
     if row.run.scope != ImportRun.Scope.EVENTS:
         return redirect(fix_address(row))
     if row.status != QuarantinedRow.Status.OPEN:
-        messages.error(request, f"This event is no longer in quarantine: {row.get_status_display().lower()}.")
+        status = row.get_status_display().lower()
+        messages.error(request, say("This event is no longer in quarantine: {status}.", status=status))
         return redirect(_LISTED)
     return None
 
@@ -83,28 +85,37 @@ def _deal_with(request: HttpRequest, row: QuarantinedRow) -> HttpResponse:
     if elsewhere := _elsewhere(request, row):
         return elsewhere
     if request.POST.get("named", row.customer_key) != row.customer_key:
-        messages.error(request, f"Somebody has given it customer {row.customer_key} meanwhile. Look at it again.")
+        customer = row.customer_key
+        messages.error(
+            request, say("Somebody has given it customer {customer} meanwhile. Look at it again.", customer=customer)
+        )
         return redirect(request.path)
     form = EventForm(request.POST)
     if not form.is_valid():
         return _page(request, row, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     asked, actor = form.cleaned_data, user_of(request).get_username()
     rows = list(alike(row)) if asked["all_alike"] else [row]
-    events = counts_in_words({"events": len(rows)})
     if asked["do"] == _SAVE:
         give_customer(rows, asked["customer_id"], actor)
-        loaded = "loads it" if len(rows) == 1 else "loads them"
-        messages.success(request, f"{events}: customer {asked['customer_id']}. The next ingest {loaded}.")
+        messages.success(
+            request,
+            say_n(
+                "{number} event: customer {customer}. The next ingest loads it.",
+                "{number} events: customer {customer}. The next ingest loads them.",
+                len(rows),
+                customer=asked["customer_id"],
+            ),
+        )
     else:
         reject(rows, actor)
-        messages.success(request, f"{events} rejected.")
+        messages.success(request, say_n("{number} event rejected.", "{number} events rejected.", len(rows)))
     return redirect(_LISTED)
 
 
 def _page(request: HttpRequest, row: QuarantinedRow, form: EventForm, status: int = 200) -> HttpResponse:
     event = get_object_or_404(InboxEvent.objects.select_related("batch__token__user"), pk=event_of(row))
     context = {
-        "title": f"Fix event {row.line} of run {row.run_id}",
+        "title": say("Fix event {line} of run {run}", line=str(row.line), run=str(row.run_id)),
         "row": row,
         "form": form,
         "event": event,

@@ -10,6 +10,7 @@ from typing import ClassVar, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection, transaction
+from django.utils.translation import gettext_lazy
 
 from customers.audit import trail
 from customers.audit.trail import Actor, user_name
@@ -17,6 +18,7 @@ from customers.core.database_errors import first_line, is_unavailable
 from customers.core.signals import command_done
 from customers.jobs.lock import LockHeld, job_lock
 from customers.jobs.schema import lacking
+from customers.text.say import Words, english, say, say_n
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,9 @@ _NOTHING_DONE = {EXIT_USAGE, EXIT_BUSY}
 _OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
 
 
-def usage_error(message: str) -> CommandError:
+def usage_error(message: Words) -> CommandError:
     """Say that the command cannot do what it is asked for, and has done nothing."""
-    return CommandError(message, returncode=EXIT_USAGE)
+    return CommandError(str(message), returncode=EXIT_USAGE)
 
 
 class Unbreakable:
@@ -59,7 +61,7 @@ class AuditedCommand(BaseCommand):
     database cannot be used.
     """
 
-    busy: ClassVar[str] = "An import or a scoring is running; nothing was done."
+    busy: ClassVar[Words] = gettext_lazy("An import or a scoring is running; nothing was done.")
     """What is said where another process has the lock."""
     had_nothing_to_do = False
     """Set by a run of every hour or minute that found nothing to do: it leaves no entry, and nobody is told of it."""
@@ -72,7 +74,7 @@ class AuditedCommand(BaseCommand):
     ) -> str | None:
         """Run the command, and record how it ended."""
         name, code = self.name, EXIT_FAILED
-        actor = Actor(user_name(), f"manage.py {name}")
+        actor = Actor(user_name(), english(f"manage.py {name}"))
         options["stdout"], options["stderr"] = Unbreakable(stdout or sys.stdout), Unbreakable(stderr or sys.stderr)
         with trail.acting(actor):
             try:
@@ -95,11 +97,11 @@ class AuditedCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except LockHeld:
-            raise CommandError(self.busy, returncode=EXIT_BUSY) from None
+            raise CommandError(str(self.busy), returncode=EXIT_BUSY) from None
         except Error as error:
             if not is_unavailable(error):
                 logger.exception("%s failed", self.name)
-            raise CommandError(f"The database cannot be used: {first_line(error)}") from error
+            raise CommandError(say("The database cannot be used: {error}", error=first_line(error))) from error
 
     def check_migrations(self) -> None:
         """Refuse to work without the tables, where each query would fail in words of the database."""
@@ -112,8 +114,14 @@ class AuditedCommand(BaseCommand):
             # That it cannot be reached, or is being filled, the command says itself.
             return
         raise CommandError(
-            f"The database lacks {more} migration{'s' if more > 1 else ''} of this version: "
-            f"run `manage.py migrate`, then `{self.name}` again."
+            say_n(
+                "The database lacks {number} migration of this version: run `manage.py migrate`, then `{command}` "
+                "again.",
+                "The database lacks {number} migrations of this version: run `manage.py migrate`, then `{command}` "
+                "again.",
+                more,
+                command=self.name,
+            )
         )
 
     @property
@@ -126,7 +134,7 @@ class AuditedCommand(BaseCommand):
         given = [f"{key}: {self._word(key, options[key])}" for key in sorted(options) if _is_said(key, options[key])]
         try:
             with transaction.atomic():
-                trail.record(trail.Action.COMMAND, name, detail="\n".join([f"exit code {code}", *given]))
+                trail.record(trail.Action.COMMAND, name, detail="\n".join([english(f"exit code {code}"), *given]))
         except Error:
             if code == 0:
                 logger.exception("%s is not in the audit", name)

@@ -19,6 +19,7 @@ from customers.core.files import open_to_lock
 from customers.core.signals import run_ended
 from customers.core.sql import execute, is_pooled, is_postgres
 from customers.models import ImportRun
+from customers.text.say import english, in_english
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class LockHeld(Exception):
     """Another process holds the lock."""
 
     def __init__(self, job: str) -> None:
-        super().__init__(f"another process has the lock of {job}")
+        super().__init__(english(f"another process has the lock of {job}"))
 
 
 class JobLock(ABC):
@@ -226,13 +227,16 @@ def _short_job_runs() -> bool:
 
 def _mark_interrupted() -> None:
     for run in ImportRun.objects.filter(status=ImportRun.Status.RUNNING):
-        what = "put back" if run.undoes_id else "loaded"
         run.status = ImportRun.Status.INTERRUPTED
-        run.reason = f"the process ended before the run did; nothing of it was {what}"
+        if run.undoes_id:
+            run.reason = english("the process ended before the run did; nothing of it was put back")
+        else:
+            run.reason = english("the process ended before the run did; nothing of it was loaded")
         run.finished_at = timezone.now()
         with transaction.atomic():
             run.save(update_fields=["status", "reason", "finished_at"])
-            trail.record(trail.Action.IMPORT, run, detail=f"{run.get_status_display()}: {run.reason}")
+            with in_english():
+                trail.record(trail.Action.IMPORT, run, detail=f"{run.get_status_display()}: {run.reason}")
             run_ended.send(sender=ImportRun, run=run)
 
 

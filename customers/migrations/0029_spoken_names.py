@@ -1,10 +1,11 @@
 """Each name of a model and a column is declared, so that it can be translated; no table changes."""
 
-import customers.text.fold
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import customers.text.fold
 
 
 class Migration(migrations.Migration):

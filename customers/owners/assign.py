@@ -18,8 +18,8 @@ from customers.core.limits import batches
 from customers.core.people import by_name, name_of
 from customers.core.roles import staff_who_may
 from customers.models import Customer, CustomerCare
+from customers.text.say import english, in_english, say
 
-CANNOT_ACT = "may not act"
 UNDO_OWNERS = "owners"
 """The kind of ``Undo`` whose rows are ``Former``."""
 
@@ -73,7 +73,12 @@ def eligible_owners(*, including: int | None = None) -> "QuerySet[EligibleOwner]
 
 def marked_name(user: "EligibleOwner") -> str:
     """Return the name of an eligible owner, with a note where that person may not act any more."""
-    return name_of(user) if user.may_act else f"{name_of(user)} ({CANNOT_ACT})"
+    return name_of(user) if user.may_act else cannot_act(name_of(user))
+
+
+def cannot_act(name: str) -> str:
+    """Return an owner's name with the note that this person may not act any more."""
+    return say("{name} (may not act)", name=name)
 
 
 def count_owned(customers: QuerySet[Customer]) -> Owned:
@@ -140,7 +145,6 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> list[Form
     changed = [care for care in known.values() if care.owner_id != (owner and owner.pk)]
     was = {care.pk: care.owner_id for care in changed}
     CustomerCare.objects.filter(pk__in=[care.pk for care in changed]).update(owner=owner)
-    before = [*((care, name_of(care.owner)) for care in changed), *((care, "nobody") for care in new)]
     trail.record_all(
         trail.entry(
             trail.Action.CHANGE,
@@ -150,17 +154,21 @@ def _assign_some(keys: Sequence[str], owner: User | None, by: User) -> list[Form
         )
         for care, former in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
     )
-    kind = ContentType.objects.get_for_model(CustomerCare)
-    LogEntry.objects.bulk_create(
-        LogEntry(
-            user=by,
-            content_type=kind,
-            object_id=care.pk,
-            object_repr=str(care)[:200],
-            action_flag=CHANGE,
-            change_message=f"Owner: {name_of(owner)} (before: {name}).",
+    with in_english():
+        LogEntry.objects.bulk_create(
+            _logged(care, owner, before, by)
+            for care, before in [*((care, care.owner) for care in changed), *((care, None) for care in new)]
         )
-        for care, name in before
-    )
     after = owner.pk if owner else None
     return [*((care.pk, was[care.pk], after) for care in changed), *((care.pk, None, after) for care in new)]
+
+
+def _logged(care: CustomerCare, owner: User | None, before: User | None, by: User) -> LogEntry:
+    return LogEntry(
+        user=by,
+        content_type=ContentType.objects.get_for_model(CustomerCare),
+        object_id=care.pk,
+        object_repr=str(care)[:200],
+        action_flag=CHANGE,
+        change_message=english(f"Owner: {name_of(owner)} (before: {name_of(before)})."),
+    )

@@ -6,8 +6,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 from customers.models import Customer, CustomerCare
+from customers.text.say import english, in_english
 
-SAYS = {True: "Do not sync", False: "Synced"}
+SAYS = {True: english("Do not sync"), False: english("Synced")}
 """What the history says of the decision."""
 
 
@@ -22,12 +23,14 @@ def set_do_not_sync(customer: Customer, held: bool, by: User) -> bool:
             return False
         care.do_not_sync = held
         care.save(update_fields=["do_not_sync"])
+        with in_english():
+            name = str(care)[:200]
         LogEntry.objects.create(
             user=by,
             content_type=ContentType.objects.get_for_model(CustomerCare),
             object_id=care.pk,
-            object_repr=str(care)[:200],
+            object_repr=name,
             action_flag=CHANGE,
-            change_message=f"CRM: {SAYS[held]}.",
+            change_message=english(f"CRM: {SAYS[held]}."),
         )
     return True

@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from customers.core.pages import admin_response, user_of
 from customers.core.people import name_of
-from customers.editing.last_changes import actor_names, ago
+from customers.editing.last_changes import YOU, actor_names, ago
 from customers.editing.undo import MAX_ROWS, Undo, tell_done
 from customers.models import AuditEntry, Customer, CustomerCare
 from customers.owners.assign import (
@@ -27,6 +28,7 @@ from customers.owners.assign import (
     owners_hash,
 )
 from customers.text.numbers import number_or_none
+from customers.text.say import say, say_n
 
 MAY_ASSIGN = "customers.change_customercare"
 NOBODY = "nobody"
@@ -48,8 +50,10 @@ class OwnerForm(forms.Form):
         me = self.people.pop(str(user.pk), None)
         if me:
             self.people = {str(me.pk): me, **self.people}
-        names = [(key, f"{marked_name(one)}{' (me)' if one == me else ''}") for key, one in self.people.items()]
-        self.fields["owner"] = forms.ChoiceField(label="Owner", choices=[*names, (NOBODY, "Nobody")])
+        names = [(key, marked_name(one)) for key, one in self.people.items()]
+        if me:
+            names[0] = (names[0][0], say("{name} (me)", name=names[0][1]))
+        self.fields["owner"] = forms.ChoiceField(label=gettext("Owner"), choices=[*names, (NOBODY, gettext("Nobody"))])
 
     @property
     def chosen(self) -> User | None:
@@ -78,12 +82,12 @@ def assign_page(
                 _tell_changed(request, customers, since)
             else:
                 undo = Undo(UNDO_OWNERS, done.former) if done.changed <= MAX_ROWS else None
-                tell_done(request, _result(done.changed, done.same, name_of(form.chosen)), undo)
+                tell_done(request, _result(done.changed, done.same, form.chosen), undo)
                 return redirect(back)
         else:
-            messages.warning(request, "The customers are not as many as before: look again.")
+            messages.warning(request, gettext("The customers are not as many as before: look again."))
     context = {
-        "title": "Assign owner",
+        "title": gettext("Assign owner"),
         "form": form,
         "owned": owned,
         "names": customers[:MAX_NAMES],
@@ -108,9 +112,23 @@ def _tell_changed(request: HttpRequest, customers: QuerySet[Customer], since: st
     people = actor_names(changed)
     names = dict(customers.filter(pk__in=[each.customer for each in changed]).values_list("pk", "organization"))
     for each in changed[:MAX_CHANGES_TOLD]:
-        owner, of = each.changes["owner"][1] or "nobody", names.get(each.customer, each.customer)
-        messages.warning(request, f"{people[each.actor]} made {owner} the owner of {of} {ago(each.at)}.")
-    messages.warning(request, "Somebody else has changed owners since you opened this page: nothing is assigned yet.")
+        customer = names.get(each.customer, each.customer)
+        messages.warning(request, _told(people[each.actor], each.changes["owner"][1], customer, ago(each.at)))
+    messages.warning(
+        request, gettext("Somebody else has changed owners since you opened this page: nothing is assigned yet.")
+    )
+
+
+def _told(who: str, owner: str | None, customer: str, when: str) -> str:
+    """Return who made whom the owner of a customer; ``when`` is how long ago."""
+    if who == YOU and owner:
+        return say("You made {owner} the owner of {customer} {ago}.", owner=owner, customer=customer, ago=when)
+    if who == YOU:
+        return say("You made nobody the owner of {customer} {ago}.", customer=customer, ago=when)
+    if owner:
+        values = {"who": who, "owner": owner, "customer": customer, "ago": when}
+        return say("{who} made {owner} the owner of {customer} {ago}.", **values)
+    return say("{who} made nobody the owner of {customer} {ago}.", who=who, customer=customer, ago=when)
 
 
 def _owner_of_one(customers: QuerySet[Customer]) -> int | None:
@@ -120,11 +138,18 @@ def _owner_of_one(customers: QuerySet[Customer]) -> int | None:
     return care.owner_id if care else None
 
 
-def _result(changed: int, same: int, owner: str) -> str:
-    noun = "customer" if changed == 1 else "customers"
+def _result(changed: int, same: int, owner: User | None) -> str:
+    if not changed and same:
+        return gettext("Nothing to change: that is their owner already.")
     if not changed:
-        return "Nothing to change: that is their owner already." if same else "There was no customer to assign."
-    before = f" {same:,} had that owner already." if same and owner != "nobody" else ""
-    if owner == "nobody":
-        return f"{changed:,} {noun} without an owner now."
-    return f"{owner} now looks after {changed:,} more {noun}.{before}"
+        return gettext("There was no customer to assign.")
+    if owner is None:
+        return say_n("{number} customer without an owner now.", "{number} customers without an owner now.", changed)
+    said = say_n(
+        "{owner} now looks after {number} more customer.",
+        "{owner} now looks after {number} more customers.",
+        changed,
+        owner=name_of(owner),
+    )
+    rest = say_n("{number} had that owner already.", "{number} had that owner already.", same)
+    return f"{said} {rest}" if same else said

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from customers.editing.model_admin import ReadOnlyAdmin
 from customers.models import KeyChange
@@ -18,7 +20,7 @@ SHORT_NAME = 120
 class KeyChangeAdmin(ReadOnlyAdmin):
     """Pairs of keys that may be one customer, and what somebody has decided."""
 
-    nothing_yet = "No customer seems to have a new id."
+    nothing_yet = _("No customer seems to have a new id.")
     list_display: tuple[str, ...] = (
         *("former_key", "new_key", "why", "run", "noticed_at", "state", "decided_by", "decide_link"),
     )
@@ -32,26 +34,26 @@ class KeyChangeAdmin(ReadOnlyAdmin):
         """Return the columns; the link to the decision only for those who may decide."""
         return self.list_display if request.user.has_perms(MAY_JOIN) else self.list_display[:-1]
 
-    @admin.display(description="gone", ordering="former")
+    @admin.display(description=_("gone"), ordering="former")
     def former_key(self, pair: KeyChange) -> str:
         """Return the key that vanished, with its name."""
         return f"{pair.former_id} ({cut(pair.former.organization, SHORT_NAME)})"
 
-    @admin.display(description="there", ordering="customer")
+    @admin.display(description=_("there"), ordering="customer")
     def new_key(self, pair: KeyChange) -> str:
         """Return the key that is in the feed, with its name."""
         return f"{pair.customer_id} ({cut(pair.customer.organization, SHORT_NAME)})"
 
-    @admin.display(description="why")
+    @admin.display(description=_("why"))
     def why(self, pair: KeyChange) -> str:
         """Return what the two have in common."""
         return pair.because
 
-    @admin.display(description="decide")
+    @admin.display(description=_("decide"))
     def decide_link(self, pair: KeyChange) -> str:
         """Return the link to the page where somebody decides."""
         return format_html(
             '<a class="underline whitespace-nowrap" href="{}">{}</a>',
             reverse("customers:same-customer", args=[pair.pk]),
-            "Decide" if pair.state == KeyChange.State.OPEN else "Look again",
+            gettext("Decide") if pair.state == KeyChange.State.OPEN else gettext("Look again"),
         )

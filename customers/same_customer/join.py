@@ -9,20 +9,24 @@ from typing import Any, TypedDict
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from customers.audit import trail
 from customers.core.signals import customers_joined, customers_parted
 from customers.jobs.lock import job_lock
 from customers.models import Customer, CustomerCare, KeyChange, Note, StepSighting
+from customers.text import written
+from customers.text.say import Words, english, in_english, say, say_later, say_n
 
 State = KeyChange.State
-NOTES, SIGHTINGS = "notes", "dated steps"
+NOTES, SIGHTINGS = gettext_noop("notes"), gettext_noop("dated steps")
 _CARE = ("owner_id", "notes", "do_not_contact", "do_not_sync")
 _WORDS = {
-    "owner_id": "Owner",
-    "notes": "Internal notes",
-    "do_not_contact": "“Do not contact”",
-    "do_not_sync": "“Do not sync”",
+    "owner_id": gettext_lazy("Owner"),
+    "notes": gettext_lazy("Internal notes"),
+    "do_not_contact": gettext_lazy("“Do not contact”"),
+    "do_not_sync": gettext_lazy("“Do not sync”"),
 }
 _SWITCHES = ("do_not_contact", "do_not_sync")
 _SIGHTING = ("step", "seen_on", "at_first_import", "run_id")
@@ -34,7 +38,7 @@ class Carried(TypedDict, total=False):
     rows: dict[str, list[int]]
     stays: list[str]
     care: dict[str, list[dict[str, object] | None]]
-    care_said: dict[str, str]
+    care_said: dict[str, str | int]
     replaced: list[dict[str, object]]
 
 
@@ -47,28 +51,29 @@ class Parted:
     """A pair that was parted, and in words what could not be moved back."""
 
     pair: KeyChange
-    left: list[str]
+    left: list[Words]
 
 
 def why_not_joined(pair: KeyChange) -> str:
     """Return why the pair cannot be joined; '' where it can."""
     if pair.state == State.JOINED:
-        return f"{pair.former_id} is joined to {pair.customer_id} already."
+        return say("{former} is joined to {key} already.", former=pair.former_id, key=pair.customer_id)
     if pair.former.missing_since_id is None:
-        return f"{pair.former_id} is in the feed again, so these are two customers."
+        return say("{key} is in the feed again, so these are two customers.", key=pair.former_id)
     if pair.customer.missing_since_id is not None:
-        return f"{pair.customer_id} is missing from the feed, too."
+        return say("{key} is missing from the feed, too.", key=pair.customer_id)
     if other := KeyChange.objects.filter(former=pair.former, state=State.JOINED).first():
-        return f"{pair.former_id} is joined to {other.customer_id} already."
+        return say("{former} is joined to {key} already.", former=pair.former_id, key=other.customer_id)
     return ""
 
 
 def why_not_parted(pair: KeyChange) -> str:
     """Return why the pair cannot be parted; '' where it can."""
     if pair.state != State.JOINED:
-        return "They are not joined."
+        return gettext("They are not joined.")
     if later := KeyChange.objects.filter(former=pair.customer, state=State.JOINED).first():
-        return f"{pair.customer_id} itself was joined to {later.customer_id} since: undo that first."
+        former, key = pair.customer_id, later.customer_id
+        return say("{former} itself was joined to {key} since: undo that first.", former=former, key=key)
     return ""
 
 
@@ -80,8 +85,10 @@ def join(pk: int, actor: str) -> KeyChange:
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
         if pair.state != State.JOINED:
-            _join(pair, actor)
-            _record(pair, actor, f"The same customer: {carried_summary(pair.carried)}")
+            _refuse(pair)
+            with in_english():
+                _join(pair, actor)
+                _record(pair, actor, english(f"The same customer: {carried_summary(pair.carried)}"))
     return pair
 
 
@@ -89,6 +96,7 @@ def preview_join(pk: int) -> Carried:
     """Return what ``join`` would move: join, and roll back. Raises the same errors."""
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
+        _refuse(pair)
         with trail.suspended():
             _join(pair, "")
         transaction.set_rollback(True)
@@ -101,10 +109,10 @@ def set_apart(pk: int, actor: str) -> KeyChange:
     with job_lock("import"), transaction.atomic():
         pair = _find(pk)
         if pair.state == State.JOINED:
-            raise NotJoinable("They are joined: undo that first.")
+            raise NotJoinable(gettext("They are joined: undo that first."))
         if pair.state != State.APART:
             _decide(pair, State.APART, actor)
-            _record(pair, actor, "Two customers")
+            _record(pair, actor, english("Two customers"))
     return pair
 
 
@@ -117,25 +125,36 @@ def part(pk: int, actor: str) -> Parted:
         pair = _find(pk)
         if reason := why_not_parted(pair):
             raise NotJoinable(reason)
-        left = [*_part_care(pair), *_part_rows(pair)]
+        left: list[Words] = [*_part_care(pair), *_part_rows(pair)]
         for _receiver, stayed in customers_parted.send(sender=Customer, pair=pair):
             left += stayed or []
         pair.carried = {}
         _decide(pair, State.OPEN, actor)
-        _record(pair, actor, "\n".join(["No longer the same customer", *left]))
+        with in_english():
+            _record(pair, actor, "\n".join([english("No longer the same customer"), *map(str, left)]))
     return Parted(pair, left)
 
 
 def carried_summary(carried: Carried) -> str:
     """Return in words what was moved."""
-    return ", ".join(f"{words}: {number}" for words, number in carried_counts(carried).items()) or "nothing"
+    return ", ".join(f"{words}: {number}" for words, number in carried_counts(carried).items()) or gettext("nothing")
 
 
 def carried_counts(carried: Carried) -> dict[str, str]:
     """Return how much was moved, or would be, by kind."""
-    care = {_WORDS[name]: value for name, value in carried.get("care_said", {}).items()}
-    rows = {kind.capitalize(): f"{len(keys):,}" for kind, keys in carried.get("rows", {}).items() if keys}
+    care = {str(_WORDS[name]): _said(value) for name, value in carried.get("care_said", {}).items()}
+    moved = ((kind, len(keys)) for kind, keys in carried.get("rows", {}).items() if keys)
+    rows = {capfirst(gettext(kind)): written.number(number) for kind, number in moved}
     return {**care, **rows}
+
+
+def _said(value: str | int) -> str:
+    """Return what is said of a switch, a text of so many characters, or an owner; older pairs have all in words."""
+    if value is True:
+        return gettext("yes")
+    if isinstance(value, int):
+        return say_n("{number} character", "{number} characters", value)
+    return value
 
 
 def _find(pk: int) -> KeyChange:
@@ -158,9 +177,12 @@ def _record(pair: KeyChange, actor: str, detail: str) -> None:
 # --- Join --------------------------------------------------------------------------------------------------------
 
 
-def _join(pair: KeyChange, actor: str) -> None:
+def _refuse(pair: KeyChange) -> None:
     if reason := why_not_joined(pair):
         raise NotJoinable(reason)
+
+
+def _join(pair: KeyChange, actor: str) -> None:
     carried: Carried = {"rows": {}, "stays": []}
     _join_care(pair, carried)
     notes = Note.objects.filter(customer=pair.former)
@@ -191,14 +213,19 @@ def _join_care(pair: KeyChange, carried: Carried) -> None:
         ours.owner_id, said["owner_id"] = theirs.owner_id, theirs.owner_name
     elif theirs.owner_id and theirs.owner_id != ours.owner_id:
         carried["stays"].append(
-            f"The owner stays {ours.owner_name}; {theirs.owner_name} had customer {pair.former_id}"
+            say(
+                "The owner stays {owner}; {other} had customer {key}",
+                owner=ours.owner_name,
+                other=theirs.owner_name,
+                key=pair.former_id,
+            )
         )
     if theirs.notes and theirs.notes != ours.notes:
         ours.notes = "\n\n".join(filter(None, [ours.notes, theirs.notes]))
-        said["notes"] = f"{len(theirs.notes):,} characters"
+        said["notes"] = len(theirs.notes)
     for name in filter(theirs.__dict__.get, _SWITCHES):
         setattr(ours, name, True)
-        said[name] = "yes"
+        said[name] = True
     # Both stay with the former key, too: its address may be somebody's still, and so its record in a CRM.
     theirs.owner_id, theirs.notes = None, ""
     for care in (ours, theirs):
@@ -221,11 +248,11 @@ def _join_sightings(pair: KeyChange, carried: Carried) -> None:
 # --- And back -----------------------------------------------------------------------------------------------------
 
 
-def _part_care(pair: KeyChange) -> list[str]:
+def _part_care(pair: KeyChange) -> list[Words]:
     care_values = pair.carried.get("care")
     if not care_values:
         return []
-    left = []
+    left: list[Words] = []
     for customer, before, after in zip(
         (pair.former, pair.customer), care_values["before"], care_values["after"], strict=True
     ):
@@ -238,7 +265,8 @@ def _part_care(pair: KeyChange) -> list[str]:
             if getattr(care, name) == after[name]:
                 setattr(care, name, wanted[name])
             elif getattr(care, name) != wanted[name]:
-                left.append(f"{_WORDS[name]} of customer {customer.pk}: changed since, and stays")
+                said = {"what": _WORDS[name], "key": customer.pk}
+                left.append(say_later("{what} of customer {key}: changed since, and stays", **said))
         if before is None and _values(care) == wanted:
             if not care._state.adding:
                 care.delete()
@@ -247,13 +275,14 @@ def _part_care(pair: KeyChange) -> list[str]:
     return left
 
 
-def _part_rows(pair: KeyChange) -> list[str]:
-    left = []
+def _part_rows(pair: KeyChange) -> list[Words]:
+    left: list[Words] = []
     for kind, model in ((NOTES, Note), (SIGHTINGS, StepSighting)):
         keys = pair.carried["rows"].get(kind, [])
         back = model.objects.filter(pk__in=keys, customer=pair.customer).update(customer=pair.former)
         if back < len(keys):
-            left.append(f"{len(keys) - back} of {len(keys)} {kind} are no longer there")
+            said = {"lost": len(keys) - back, "number": len(keys), "kind": gettext_lazy(kind)}
+            left.append(say_later("{lost} of {number} {kind} are no longer there", **said))
     steps = set(StepSighting.objects.filter(customer=pair.customer).values_list("step", flat=True))
     StepSighting.objects.bulk_create(
         StepSighting(customer=pair.customer, **row)

@@ -19,6 +19,7 @@ from customers.same_customer.join import (
     why_not_joined,
     why_not_parted,
 )
+from customers.text.say import say
 
 MAY_JOIN = ("customers.view_customer", "customers.join_customer")
 JOIN, APART, UNDO = "join", "apart", "undo"
@@ -36,7 +37,7 @@ def same_customer(request: HttpRequest, pk: int) -> HttpResponse:
         reason = why_not_parted(pair) if joined else why_not_joined(pair)
         carried: Carried = pair.carried if joined else {} if reason else preview_join(pk)
         context = {
-            "title": f"Is {pair.former_id} now {pair.customer_id}?",
+            "title": say("Is {former} now {key}?", former=pair.former_id, key=pair.customer_id),
             "pair": pair,
             "joined": joined,
             "reason": reason,
@@ -52,13 +53,24 @@ def _decide(request: HttpRequest, pair: KeyChange) -> None:
     if wanted == JOIN:
         done = join(pair.pk, actor)
         messages.success(
-            request, f"{done.former_id} is the same customer as {done.customer_id}. {carried_summary(done.carried)}."
+            request,
+            say(
+                "{former} is the same customer as {key}. {carried}.",
+                former=done.former_id,
+                key=done.customer_id,
+                carried=carried_summary(done.carried),
+            ),
         )
     elif wanted == APART:
         set_apart(pair.pk, actor)
-        messages.success(request, f"{pair.former_id} and {pair.customer_id} are two customers; nothing has moved.")
+        messages.success(
+            request,
+            say(
+                "{former} and {key} are two customers; nothing has moved.", former=pair.former_id, key=pair.customer_id
+            ),
+        )
     elif wanted == UNDO:
         parted = part(pair.pk, actor)
-        messages.success(request, f"Undone: what had moved is with {pair.former_id} again.")
+        messages.success(request, say("Undone: what had moved is with {key} again.", key=pair.former_id))
         for text in parted.left:
             messages.warning(request, f"{text}.")

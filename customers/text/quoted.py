@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from customers.text.say import say_n
+
 
 def quoted(text: str) -> str:
     """Put ``text`` in quotes, safe for a terminal, a log and a message: cut to 60 characters, controls escaped."""
@@ -19,4 +21,6 @@ SHOWN = 300
 def cut(text: str, most: int = SHOWN) -> str:
     """Return a text, or its beginning and how much is left out."""
     left = len(text) - most
-    return f"{text[:most]}… ({left:,} more characters)" if left > 0 else text
+    if left <= 0:
+        return text
+    return say_n("{text}… ({number} more character)", "{text}… ({number} more characters)", left, text=text[:most])

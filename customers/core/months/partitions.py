@@ -86,7 +86,7 @@ def make_months(table: str, days: Iterable[date]) -> None:
         return
     for month in sorted({month_of(day) for day in days}):
         if not any(one.has(month) for one in there):
-            one = Partition(month, month_after(month), f"{table}_{month:%Y_%m}")
+            one = Partition(month, month_after(month), f"{table}_{month.year:04}_{month.month:02}")
             with transaction.atomic():
                 execute(f"CREATE TABLE {one.name} (LIKE {table} INCLUDING CONSTRAINTS, PRIMARY KEY ({KEY}))")
                 attach(table, one)
