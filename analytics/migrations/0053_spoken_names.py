@@ -1,12 +1,14 @@
 """Each name of a model and a column is declared, so that it can be translated; no table changes."""
 
-import analytics.models.preferences
-import analytics.models.reports
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import analytics.models.preferences
+import analytics.models.reports
+from customers.state_only import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -18,7 +20,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name='alert',

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -39,7 +39,21 @@ EVENTS, QUARANTINE = "admin:customers_inboxevent_changelist", "admin:customers_q
 
 def type_in_words(event_type: str) -> str:
     """Return what an event is about, as people say it."""
-    return code_in_words(event_type.removeprefix(STEP_PREFIX))
+    return gettext(code_in_words(event_type.removeprefix(STEP_PREFIX)))
+
+
+IN_WORDS = (
+    gettext_noop("Welcome email sent"),
+    gettext_noop("Account created"),
+    gettext_noop("GitHub action installed"),
+    gettext_noop("First issue tagged"),
+    gettext_noop("First PR generated"),
+    gettext_noop("Issue resolution"),
+    gettext_noop("Support request"),
+    gettext_noop("PR merged"),
+    gettext_noop("PR rejected"),
+)
+"""What the types are called, for the catalogues."""
 
 
 class TypeFilter(admin.SimpleListFilter):

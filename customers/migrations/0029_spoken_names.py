@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import customers.text.fold
+from customers.state_only import StateOnly
 
 
 class Migration(migrations.Migration):
@@ -16,7 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.SeparateDatabaseAndState(
+        StateOnly(
             state_operations=[
                 migrations.AlterModelOptions(
                     name='apitoken',
