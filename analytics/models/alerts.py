@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.deletion import Collector
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
@@ -276,7 +276,7 @@ class Alert(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["closed_at"], name="alert_closed_at")]
-        permissions = [("act_on_alert", english("Can acknowledge and snooze alerts"))]
+        permissions = [("act_on_alert", gettext_noop("Can acknowledge and snooze alerts"))]
 
     def __str__(self) -> str:
         return self.text

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
@@ -15,7 +15,6 @@ from analytics.models.tasks import Task
 from customers.core.people import name_of
 from customers.models import Customer
 from customers.text.choices import SpokenChoices
-from customers.text.say import english
 from customers.text.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
@@ -141,7 +140,7 @@ class Message(OutboxEntry):
                 name="message_waits",
             )
         ]
-        permissions = [("contact_customer", english("Can write to customers"))]
+        permissions = [("contact_customer", gettext_noop("Can write to customers"))]
 
     def __str__(self) -> str:
         return self.subject

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.contact import MailTemplate, Message
@@ -15,7 +15,7 @@ from analytics.models.tasks import ActionKind, Task
 from customers.clock import working_day
 from customers.models import Customer, Step
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say
+from customers.text.say import say
 
 MAX_DAY = 365
 MAX_WORDS = 300
@@ -185,7 +185,7 @@ class PlaybookRun(models.Model):
         verbose_name = _("playbook run")
         verbose_name_plural = _("playbook runs")
         default_permissions = ("view",)
-        permissions = [("act_on_playbookrun", english("Can stop playbooks and approve their emails"))]
+        permissions = [("act_on_playbookrun", gettext_noop("Can stop playbooks and approve their emails"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["playbook", "customer"], condition=models.Q(left_on=None), name="playbook_start_used_once"

@@ -9,11 +9,12 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from analytics.models.export_formats import ExportFormat
 from analytics.models.outgoing.outbox import OutboxEntry
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say
+from customers.text.say import say
 
 
 def keep_shared(
@@ -117,7 +118,7 @@ class Report(Shared):
         verbose_name = _("report")
         verbose_name_plural = _("reports")
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="report_name_once")]
-        permissions = [("manage_every_report", english("Can change other people's shared reports"))]
+        permissions = [("manage_every_report", gettext_noop("Can change other people's shared reports"))]
 
 
 class MailedCopy(OutboxEntry):

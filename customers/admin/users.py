@@ -1,5 +1,7 @@
 """Django's users and groups in the admin's theme."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -8,19 +10,31 @@ from django.db import transaction
 from django.db.models import ManyToManyField, Model
 from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from customers.editing.model_admin import ModelAdmin
+from customers.text.say import say
 
 admin.site.unregister([User, Group])
+_NAMES: dict[str, Callable[[str], str]] = {
+    "add": lambda model: say("Can add {model}", model=model),
+    "change": lambda model: say("Can change {model}", model=model),
+    "delete": lambda model: say("Can delete {model}", model=model),
+    "view": lambda model: say("Can view {model}", model=model),
+}
 
 
 class PermissionField(ModelMultipleChoiceField):  # type: ignore[type-arg]  # no generic at runtime
     """A choice of permissions by name; Django puts the names of app and model before it."""
 
     def label_from_instance(self, obj: Permission) -> str:
-        """Return the name."""
-        return obj.name
+        """Return the name; Django's own names of what may be done with rows are the same of all models."""
+        action, _, name = obj.codename.partition("_")
+        model = obj.content_type.model_class()
+        if model is None or name != model._meta.model_name or action not in _NAMES:
+            return gettext(obj.name)
+        return _NAMES[action](str(model._meta.verbose_name))
 
 
 class NamesPermissions(ModelAdmin):

@@ -12,9 +12,9 @@ SQLite, a migration that alters this table makes it anew, and has to make its tr
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from customers.text.choices import SpokenChoices
-from customers.text.say import english
 
 
 class AuditEntry(models.Model):
@@ -64,7 +64,7 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
         default_permissions = ("view",)
-        permissions = [("export_auditentry", english("Can export the audit"))]
+        permissions = [("export_auditentry", gettext_noop("Can export the audit"))]
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.subject}"

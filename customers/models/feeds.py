@@ -7,13 +7,14 @@ from django.db import connection, models
 from django.db.models.expressions import RawSQL
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from customers.clock import program_today
 from customers.fields import KeyField
 from customers.indexes import CoveringIndex
 from customers.text.choices import SpokenChoices
 from customers.text.fold import Fold
-from customers.text.say import english, say
+from customers.text.say import say
 
 
 class FeedName(SpokenChoices):
@@ -105,8 +106,8 @@ class Customer(FullFeedRow):
             models.Index(fields=["industry", "id"], name="customer_industry"),
         ]
         permissions = [
-            ("export_customer", english("Can export customers' data")),
-            ("erase_customer", english("Can erase a customer for good")),
+            ("export_customer", gettext_noop("Can export customers' data")),
+            ("erase_customer", gettext_noop("Can erase a customer for good")),
         ]
 
     def __str__(self) -> str:

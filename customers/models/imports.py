@@ -7,11 +7,12 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from customers.fields import KeyField
 from customers.models.feeds import FeedName
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say, say_n
+from customers.text.say import say, say_n
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
@@ -111,8 +112,8 @@ class ImportRun(models.Model):
             ),
         ]
         permissions = [
-            ("undo_importrun", english("Can undo an import")),
-            ("upload_importrun", english("Can upload files")),
+            ("undo_importrun", gettext_noop("Can undo an import")),
+            ("upload_importrun", gettext_noop("Can upload files")),
         ]
 
     def __str__(self) -> str:
@@ -194,7 +195,7 @@ class QuarantinedRow(models.Model):
         verbose_name = _("quarantined row")
         verbose_name_plural = _("quarantined rows")
         indexes = [models.Index(fields=["feed", "status"], name="quarantine_feed_status")]
-        permissions = [("fix_quarantinedrow", english("Can fix and replay quarantined rows"))]
+        permissions = [("fix_quarantinedrow", gettext_noop("Can fix and replay quarantined rows"))]
 
     def __str__(self) -> str:
         return say("{feed} line {line}", feed=self.feed, line=str(self.line))

@@ -2,11 +2,11 @@
 
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say, say_n
+from customers.text.say import say, say_n
 
 
 class KeyChange(models.Model):
@@ -39,7 +39,7 @@ class KeyChange(models.Model):
         verbose_name = _("key change")
         verbose_name_plural = _("key changes")
         default_permissions = ("view",)
-        permissions = [("join_customer", english("Can say that two customers are the same"))]
+        permissions = [("join_customer", gettext_noop("Can say that two customers are the same"))]
         constraints = [models.UniqueConstraint(fields=["customer", "former"], name="key_change_once")]
 
     def __str__(self) -> str:

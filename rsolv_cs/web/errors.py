@@ -74,12 +74,13 @@ def refused(request: HttpRequest, exception: Exception | None = None) -> HttpRes
     user = getattr(request, "_cached_user", None)
     is_in = user is not None and user.is_authenticated
     who = say("You are logged in as {login}.", login=user.get_username()) if user is not None and is_in else ""
+    advice = gettext("An administrator can change your role.")
     return _page(
         request,
         HTTPStatus.FORBIDDEN,
         gettext("You may not do this"),
         why or gettext("Your role does not include this page or action."),
-        f"{who} {gettext('An administrator can change your role.')}".lstrip(),
+        f"{who} {advice}".lstrip(),
         again=False,
         log_out=bool(who),
     )

@@ -86,6 +86,7 @@ def test_no_file_has_more_bare_texts_than_were_counted() -> None:
         "say(f'{name} is gone')",
         'say("{what} is gone", what="The customer")',
         "format_html('<p title=\"At risk\">{}</p>', x)",
+        "f\"{who} {gettext('An administrator can change it.')}\"",
     ],
 )
 def test_a_bare_text_of_a_module_is_found(source: str) -> None:

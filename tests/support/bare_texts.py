@@ -131,8 +131,18 @@ def bare_in_module(source: str) -> Iterator[tuple[int, str]]:
             )
             if _is_text(words):
                 yield node.lineno, words
+            yield from _not_read_by_babel(node)
         elif isinstance(node, ast.FormattedValue) and node.format_spec and _PATTERN.search(_spec(node.format_spec)):
             yield node.lineno, f"{{:{_spec(node.format_spec)}}}"
+
+
+def _not_read_by_babel(node: ast.JoinedStr) -> Iterator[tuple[int, str]]:
+    """Yield the texts that are spoken within an f-string, where the catalogues do not find them."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in SPOKEN - {"english"} and call.args:
+            first = call.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str) and " " in first.value:
+                yield call.lineno, first.value
 
 
 def _spec(node: ast.expr) -> str:

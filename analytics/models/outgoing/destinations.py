@@ -4,12 +4,12 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say
+from customers.text.say import say
 
 _VARIABLES = re.compile(r"CRM_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9]+_")
@@ -83,7 +83,7 @@ class Destination(models.Model):
         ordering = ["name"]
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
-        permissions = [("push_destination", english("Can push to destinations, and undo it"))]
+        permissions = [("push_destination", gettext_noop("Can push to destinations, and undo it"))]
 
     def __str__(self) -> str:
         return self.name

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from customers.editing.conflicts import VERSION
+from analytics.models import ScoringPolicy
 from customers.models import AuditEntry, Customer, CustomerCare, Erasure, KeyChange, Note
 from tests.factories import (
     make_customer,
@@ -16,6 +16,7 @@ from tests.factories import (
     make_run,
     make_staff,
 )
+from tests.support.forms import form_on
 from tests.support.german import english_left, reads_german
 from tests.support.inbox import event, new_token, reported
 from tests.support.pages import main_part, words
@@ -66,8 +67,7 @@ def customer(ada: User) -> Customer:
         ("customers/erasure/", "Notizen: 2, Zeilen in Quarantäne: 1"),
         ("customers/batch/", "nicht geladen"),
         ("customers/inboxevent/", "PR gemergt"),
-        ("customers/auditentry/", "Angelegt"),
-        ("customers/apitoken/", "Token"),
+        ("auth/group/add/", "Kunden endgültig löschen"),
         ("analytics/scoringpolicy/", "In Kraft"),
         ("analytics/scoringpolicy/add/", "Höchstpunkte"),
     ],
@@ -104,12 +104,35 @@ def test_an_owner_is_assigned_in_german_and_written_down_in_english(client: Clie
     assert "Owner: Bob (before: ada)." in history
 
 
+def test_the_audit_is_german_around_what_it_says(client: Client) -> None:
+    page = words(client.get("/admin/customers/auditentry/").text).replace("\u00a0", " ")
+    for said in ("Audit-Protokoll", "Einzelheiten", "Angelegt", "Alles Angezeigte exportieren"):
+        assert said in page
+    entry = AuditEntry.objects.filter(action="add").latest("pk")
+    page = words(client.get(f"/admin/customers/auditentry/{entry.pk}/change/").text)
+    for said in ("Vorher Nachher", "Alle Einträge dieser Anfrage"):
+        assert said in page
+
+
 def test_a_conflict_is_told_in_german(client: Client, ada: User) -> None:
     address = "/admin/customers/customercare/c1/change/"
-    version = client.get(address).context["adminform"].form.version_input
+    sent = form_on(client.get(address), notes="mine")
     CustomerCare.objects.update(notes="theirs")
-    answer = client.post(address, {"notes": "mine", "owner": ada.pk, VERSION: version.split('value="')[1][:-2]})
-    text = words(main_part(answer))
+    answer = client.post(address, sent)
+    text = words(answer.text)
     assert "Das hat sich inzwischen geändert" in text
     assert "Behalten, was jemand gespeichert hat" in text
     assert english_left(answer) == []
+
+
+def test_whoever_finds_a_row_gone_is_told_in_german(client: Client, ada: User) -> None:
+    address = "/admin/analytics/scoringpolicy/add/"
+    made = form_on(client.get(address), "name", name="Mine")
+    client.post(address, made)
+    draft = ScoringPolicy.objects.latest("pk")
+    address = f"/admin/analytics/scoringpolicy/{draft.pk}/change/"
+    sent = form_on(client.get(address), name="Other")
+    client.post(f"/admin/analytics/scoringpolicy/{draft.pk}/delete/", {"post": "yes"})
+    answer = client.post(address, sent)
+    assert "Regelwerk: nicht mehr vorhanden" in words(answer.text)
+    assert "Sie haben Mine gerade eben gelöscht. Es wurde nichts gespeichert." in words(answer.text)
