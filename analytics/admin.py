@@ -180,7 +180,7 @@ class ScoringPolicyAdmin(ModelAdmin):
         return changes
 
     @display(
-        description=_("state"),
+        description=_("state"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="state",
         label={PolicyState.DRAFT: "info", PolicyState.IN_FORCE: "success", PolicyState.PLANNED: "warning"},
     )

@@ -124,8 +124,9 @@ def _move_back(model: _Moved, kind: str, keys: Sequence[int], in_the_way: set[in
     model._default_manager.filter(pk__in=back).update(customer=pair.former)
     if len(keys) == len(back):
         return []
-    said = {"lost": len(keys) - len(back), "number": len(keys), "kind": gettext_lazy(kind)}
-    return [say_later("{lost} of {number} {kind} stay, or are no longer there", **said)]
+    lost, noun = len(keys) - len(back), gettext_lazy(kind)
+    words = say_later("{lost} of {number} {kind} stay, or are no longer there", lost=lost, number=len(keys), kind=noun)
+    return [words]
 
 
 def _alerts_in_the_way(pair: KeyChange, rows: dict[str, list[int]]) -> set[int]:

@@ -97,7 +97,7 @@ class AuditEntryAdmin(NeverEdited):
         return f"{written.to_the_second(at)}.{at.microsecond // 1000:03} {at.tzname()}"
 
     @display(
-        description=_("action"),
+        description=_("action"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="action",
         label={action.value: _COLOURS.get(action.value, "default") for action in Action},
     )

@@ -87,7 +87,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         """Return the feeds with open rows, each with its label."""
         open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
         names = set(open_rows.values_list("feed", flat=True).distinct())
-        return [(name, label) for name, label in FeedName.choices if name in names]
+        return [(one.value, one.label) for one in FeedName if one.value in names]
 
     @staticmethod
     def _may_download(request: HttpRequest) -> bool:

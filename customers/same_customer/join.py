@@ -281,8 +281,14 @@ def _part_rows(pair: KeyChange) -> list[Words]:
         keys = pair.carried["rows"].get(kind, [])
         back = model.objects.filter(pk__in=keys, customer=pair.customer).update(customer=pair.former)
         if back < len(keys):
-            said = {"lost": len(keys) - back, "number": len(keys), "kind": gettext_lazy(kind)}
-            left.append(say_later("{lost} of {number} {kind} are no longer there", **said))
+            left.append(
+                say_later(
+                    "{lost} of {number} {kind} are no longer there",
+                    lost=len(keys) - back,
+                    number=len(keys),
+                    kind=gettext_lazy(kind),
+                )
+            )
     steps = set(StepSighting.objects.filter(customer=pair.customer).values_list("step", flat=True))
     StepSighting.objects.bulk_create(
         StepSighting(customer=pair.customer, **row)
