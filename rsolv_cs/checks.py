@@ -2,6 +2,7 @@
 
 import ipaddress
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from rsolv_cs.monitoring import optional
 
 OLDEST_SQLITE = (3, 39)
 YEAR = 365 * 24 * 3600
+_URLS = {"default": "DATABASE_URL", "replica": "DATABASE_REPLICA_URL"}
 _TLS = {"require", "verify-ca", "verify-full"}
 
 
@@ -62,16 +64,22 @@ def hsts_of_a_year(**_options: Any) -> list[checks.CheckMessage]:
 
 def database_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
     """What goes to another machine's database is all that there is."""
-    database = settings.DATABASES["default"]
+    return [
+        message
+        for alias, database in settings.DATABASES.items()
+        if _is_in_the_clear(database)
+        for message in _warning(
+            "rsolv_cs.W004",
+            f"The database is on another machine, and {_URLS[alias]} does not ask for TLS.",
+            "Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to it, or at least ?sslmode=require.",
+        )
+    ]
+
+
+def _is_in_the_clear(database: Mapping[str, Any]) -> bool:
     hosts = str(database.get("HOST") or "").split(",")
     mode = str(database.get("OPTIONS", {}).get("sslmode", ""))
-    if "postgresql" not in database["ENGINE"] or all(map(_is_here, hosts)) or mode in _TLS:
-        return []
-    return _warning(
-        "rsolv_cs.W004",
-        "The database is on another machine, and DATABASE_URL does not ask for TLS.",
-        "Add ?sslmode=verify-full&sslrootcert=/path/to/ca.crt to it, or at least ?sslmode=require.",
-    )
+    return "postgresql" in database["ENGINE"] and not all(map(_is_here, hosts)) and mode not in _TLS
 
 
 def mail_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:

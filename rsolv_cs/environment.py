@@ -8,11 +8,13 @@ import ipaddress
 import os
 import re
 import zoneinfo
+from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
@@ -21,6 +23,7 @@ from customers.text.addresses import ascii_domain
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _MAX_DIGITS = 5
+_POSTGRESQL = "django.db.backends.postgresql"
 _LONGEST_SOCKET = 100
 LANGUAGES = ("en", "de")
 """The languages that there are."""
@@ -292,6 +295,28 @@ def refuse_unencoded(name: str, url: str) -> None:
     cut = cut or re.search(r"%(?![0-9A-Fa-f]{2})", url) is not None or (is_file and "?" in url and "=" not in url)
     if cut:
         raise _unencoded(name)
+
+
+def replica(name: str, primary: Mapping[str, Any]) -> dict[str, Any]:
+    """A database that is a copy of the primary, connected to as that one is; {} where unset. It is not shown."""
+    url = text(name)
+    if not url:
+        return {}
+    if primary["ENGINE"] != _POSTGRESQL:
+        raise ImproperlyConfigured(f"{name} is set, but DATABASE_URL is SQLite, which has no replicas.")
+    refuse_unencoded(name, url)
+    accepted = "use postgres://user:password@host:5432/name."
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    except ValueError:
+        # Without the cause, whose message may hold a piece of the password.
+        raise ImproperlyConfigured(f"{name} cannot be read; {accepted}") from None
+    if found["ENGINE"] != _POSTGRESQL or not found["NAME"]:
+        raise ImproperlyConfigured(f"{name} does not name a database of PostgreSQL; {accepted}")
+    # One that has gone without a word is given up within seconds.
+    gone = {"connect_timeout": 2, "tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2}
+    options = {**gone, "keepalives_count": 3, **found.get("OPTIONS", {})}
+    return {**found, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": primary["DISABLE_SERVER_SIDE_CURSORS"]}
 
 
 def mail_server(name: str, default: str) -> dict[str, Any]:

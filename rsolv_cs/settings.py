@@ -92,6 +92,9 @@ else:
     # A pooler in transaction mode gives each transaction another session, so nothing may outlast one.
     _database["DISABLE_SERVER_SIDE_CURSORS"] = environment.flag("DATABASE_POOLER")
 DATABASES = {"default": _database}
+DATABASE_REPLICA_LAG = environment.number("DATABASE_REPLICA_LAG", 5, least=2)
+if _replica := environment.replica("DATABASE_REPLICA_URL", _database):
+    DATABASES["replica"], DATABASE_ROUTERS = _replica, ["customers.core.replica.routing.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # In the memory of each process: what never changes, and what pages keep of a version of the state.
@@ -160,6 +163,8 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "rsolv_cs.login.attempts.CurrentPassword",
     "rsolv_cs.login.confirm.PasswordAgain",
+    # The last one: who may see the page is known by then.
+    *(["rsolv_cs.web.replica.ReplicaReads"] if "replica" in DATABASES else []),
 ]
 
 ROOT_URLCONF = "rsolv_cs.urls"

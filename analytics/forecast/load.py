@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 import numpy as np
-from django.db import connection
 
 from analytics.forecast.program import NEVER, Bools, Ints, Program, program_of
 from analytics.models import Message, Task
 from analytics.scoring.measure_sql import IS_ACTIVE, signed_up, step_date, step_tables
 from customers.clock import program_day
 from customers.core.limits import FETCH_SIZE
+from customers.core.replica.routing import reading_connection
 from customers.core.sql import Row, date_of, is_postgres, table_of
 from customers.models import Customer, Engagement, Note, Onboarding, Step
 
@@ -80,7 +80,7 @@ def _rows(until: date) -> Iterator[Row]:
     days = _DAYS_AS_BYTES if is_postgres() else _DAYS_AS_TEXT
     files = _of_files()
     steps = ", ".join(step_date(step, undated, files) for step in Step)
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(
             f"""
             WITH active AS (

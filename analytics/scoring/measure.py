@@ -17,6 +17,7 @@ from analytics.scoring.measure_sql import MEASURED, Whom, measure_sql, windows
 from analytics.scoring.so_far import Reported, reported, reported_totals, with_reported
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
+from customers.core.replica.routing import reading_connection
 from customers.core.sql import Row, date_of, execute, fetch, is_postgres, table_of
 from customers.models import Customer, Engagement
 
@@ -80,7 +81,7 @@ def _cursor(whom: Whom) -> CursorWrapper:
     Behind it PostgreSQL works on one core, so it is not for fewer.
     """
     if whom is not Whom.EVERYBODY or not is_postgres() or Customer.objects.count() <= MOST_KEPT:
-        return connection.cursor()
+        return reading_connection().cursor()
     if connection.in_atomic_block:
         # All rows are wanted, not the first ones soon.
         execute("SET LOCAL cursor_tuple_fraction = 1")

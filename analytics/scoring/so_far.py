@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from operator import add
 
-from django.db import connection
-
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import CONCERNED, MEASURED, Whom
 from customers.clock import program_today
 from customers.core.limits import FETCH_SIZE
+from customers.core.replica.routing import reading_connection
 from customers.core.sql import Row, date_of, execute, fetch, is_postgres, table_of
 from customers.models import COUNTER_OF_STEP, Customer, Engagement, Event
 
@@ -57,7 +56,7 @@ def reported(day: date, customer: str = "", whom: Whom = Whom.EVERYBODY) -> dict
     days: dict[date, date] = {}
     numbers: dict[tuple[int, ...], tuple[int, ...]] = {}
     whose = "AND r.customer_id = %(customer)s" if customer else _WHOSE[whom]
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(_statement(whose), _parameters(day, customer))
         while rows := cursor.fetchmany(FETCH_SIZE):
             for key, source, on, kind, *counters in rows:

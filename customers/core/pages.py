@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
-from django.db import DataError, transaction
+from django.db import DataError, Error, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -20,6 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, gettext, gettext_lazy, override
 
 from customers.core.database_errors import is_busy
+from customers.core.replica import watch
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +72,18 @@ def streamed(parts: Iterator[str]) -> StreamingHttpResponse:
 
 
 def _in_language(parts: Iterator[str], language: str | None) -> Iterator[str]:
-    """Make each part in the language of the request, which is over when the first one is made."""
+    """Make each part in the language of the request, which is over when the first one is made.
+
+    Whoever follows a link in it finds what was done until then.
+    """
     while True:
         with override(language):
             part = next(parts, None)
         if part is None:
             return
+        if watch.is_used():
+            with suppress(Error):
+                watch.WATCH.wait_for(watch.position())
         yield part
 
 
@@ -94,7 +102,7 @@ def narrowed(rows: Callable[[], QuerySet[Any]]) -> QuerySet[Any]:
     try:
         found = rows()
         # Some values are refused by the database alone: a number too large, a NUL, no address.
-        with transaction.atomic():
+        with transaction.atomic(using=found.db):
             found.exists()
     except (IncorrectLookupParameters, FieldError, ValidationError, DataError, OverflowError, ValueError, TypeError):
         raise BadRequest(CANNOT_BE_FILTERED) from None

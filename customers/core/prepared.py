@@ -1,7 +1,6 @@
 """Queries that pages ask again and again: prepared once by PostgreSQL for each connection."""
 
-from django.db import connection
-
+from customers.core.replica.routing import reading_connection
 from customers.core.sql import Parameters, Row, fetch, is_pooled, is_postgres
 
 
@@ -11,6 +10,7 @@ def fetch_prepared(sql: str, parameters: Parameters) -> list[Row]:
     It is asked as any other on SQLite, behind a pooler, whose sessions change, and where queries are logged: a
     prepared statement has no text with its values.
     """
+    connection = reading_connection()
     if not is_postgres() or is_pooled() or connection.queries_logged:
         return fetch(sql, parameters)
     from psycopg import Cursor

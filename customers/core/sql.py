@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.db.models.sql import Query
 
 from customers.core.limits import FETCH_SIZE, batches
+from customers.core.replica.routing import database_of_reads, reading_connection
 from customers.text.line_numbers import cells_of_lines, numbered
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -40,8 +41,8 @@ def execute(sql: str, parameters: Parameters = ()) -> int:
 
 
 def fetch(sql: str, parameters: Parameters = ()) -> list[Row]:
-    """Fetch all rows of a query."""
-    with connection.cursor() as cursor:
+    """Fetch all rows of a query, which writes nothing, from where the ORM would read now."""
+    with reading_connection().cursor() as cursor:
         cursor.execute(sql, parameters or None)
         rows: list[Row] = cursor.fetchall()
         return rows
@@ -50,7 +51,7 @@ def fetch(sql: str, parameters: Parameters = ()) -> list[Row]:
 def fetch_plain(query: Query) -> Iterator[Row]:
     """Yield the rows of texts and whole numbers of a query set's query, without what Django does to each value."""
     sql, parameters = query.sql_with_params()
-    with connection.chunked_cursor() as cursor:
+    with reading_connection().chunked_cursor() as cursor:
         cursor.execute(sql, parameters)
         while rows := cursor.fetchmany(FETCH_SIZE):
             yield from rows
@@ -68,19 +69,20 @@ def see_one_moment(partitioned: Sequence[str], access: str = "") -> None:
     The rows of a partition that is put in another's place later on would not be of that moment, and so be missing:
     the ``partitioned_tables``, asked for before the transaction, are held before the moment is taken.
     """
-    execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{access}")
-    if partitioned:
-        execute(f"LOCK TABLE {', '.join(partitioned)} IN ACCESS SHARE MODE")
+    with reading_connection().cursor() as cursor:
+        cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{access}")
+        if partitioned:
+            cursor.execute(f"LOCK TABLE {', '.join(partitioned)} IN ACCESS SHARE MODE")
 
 
 @contextmanager
 def read_snapshot() -> Iterator[None]:
     """Let all reads inside see the data of the moment of the first one, and hold up no writer."""
-    if connection.in_atomic_block:
+    if reading_connection().in_atomic_block:
         yield
     elif is_postgres():
         partitioned = partitioned_tables()
-        with transaction.atomic():
+        with transaction.atomic(using=database_of_reads()):
             see_one_moment(partitioned, ", READ ONLY")
             yield
     else:

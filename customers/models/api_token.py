@@ -68,6 +68,8 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(_("expires"))
     networks = models.JSONField(default=list, blank=True)
     per_minute = models.PositiveIntegerField(_("requests a minute"), default=PER_MINUTE)
+    # How far the database was when the token was last used to write, for its reads from a replica.
+    written = models.BigIntegerField(default=0, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
     revoked_by = models.CharField(_("revoked by"), max_length=150, blank=True, editable=False)

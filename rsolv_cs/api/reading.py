@@ -23,8 +23,11 @@ from rest_framework.views import APIView
 
 from analytics.pages.as_of import AsOf, as_of
 from analytics.pages.etag import page_etag
+from customers.core.replica.watch import is_used
 from customers.feeds.cell_types import valid_key
+from customers.models import ApiToken
 from rsolv_cs.api.paging import CURSOR, MOST_ROWS, PER_PAGE, USUAL_ROWS
+from rsolv_cs.web.replica import read_from_replica
 
 MOST_NAMED = 30
 """So many allowed values are named where another one is refused."""
@@ -72,6 +75,12 @@ class ReadView(APIView):
         response = get_conditional_response(asked, etag=tag) or Response(self.answer(asked, **kwargs))
         response.headers["ETag"] = tag
         return response
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Read from the replica once it is known that the token may."""
+        super().initial(request, *args, **kwargs)
+        if is_used() and isinstance(request.auth, ApiToken):
+            read_from_replica(request._request, request.auth.user, request.auth.written)
 
     @abstractmethod
     def answer(self, request: HttpRequest, **kwargs: object) -> Mapping[str, object]:

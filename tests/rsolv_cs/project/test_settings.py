@@ -88,6 +88,12 @@ URLS = "use sqlite:////absolute/path.sqlite3 or postgres://user:password@host:54
         ("DATABASE_URL", "sqlite://:memory:", f"DATABASE_URL does not name a database; {URLS}"),
         ("DATABASE_URL", "postgres://user@host", f"DATABASE_URL does not name a database; {URLS}"),
         (
+            "DATABASE_REPLICA_URL",
+            "postgres://user@host/name",
+            "DATABASE_REPLICA_URL is set, but DATABASE_URL is SQLite, which has no replicas.",
+        ),
+        ("DATABASE_REPLICA_LAG", "1", "DATABASE_REPLICA_LAG='1' is not a whole number from 2 to 99999."),
+        (
             "DATABASE_URL",
             "sqlite:////no/such/dir/db.sqlite3",
             "DATABASE_URL names '/no/such/dir/db.sqlite3': the folder /no/such/dir does not exist.",
@@ -131,6 +137,62 @@ def test_the_password_of_the_database_is_nowhere_in_what_is_printed(url: str) ->
     done = start(DATABASE_URL=url)
     assert complaint(done).startswith("DATABASE_URL ")
     assert SECRET not in done.err
+
+
+REPLICA = "use postgres://user:password@host:5432/name."
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"{SECRET}@host", f"DATABASE_REPLICA_URL cannot be read; {REPLICA}"),
+        (
+            f"mysql://user:{SECRET}@host/name",
+            f"DATABASE_REPLICA_URL does not name a database of PostgreSQL; {REPLICA}",
+        ),
+        (
+            f"postgres://user:{SECRET}@host",
+            f"DATABASE_REPLICA_URL does not name a database of PostgreSQL; {REPLICA}",
+        ),
+        ("sqlite:////tmp/x.sqlite3", f"DATABASE_REPLICA_URL does not name a database of PostgreSQL; {REPLICA}"),
+    ],
+)
+def test_a_replica_that_is_none_stops_the_start_and_tells_no_password(url: str, message: str) -> None:
+    done = start(DATABASE_URL="postgres://user@host/name", DATABASE_REPLICA_URL=url)
+    assert complaint(done) == message
+    assert SECRET not in done.err
+
+
+def test_a_replica_is_connected_to_as_the_primary_is_and_given_up_soon() -> None:
+    found = values(
+        *("DATABASES", "DATABASE_ROUTERS", "MIDDLEWARE"),
+        DEBUG="1",
+        DATABASE_URL="postgres://user@primary/cs",
+        DATABASE_POOLER="1",
+        DATABASE_REPLICA_URL=f"postgres://user:{SECRET}@replica/cs?sslmode=require&connect_timeout=4",
+    )
+    replica = found["DATABASES"]["replica"]  # type: ignore[index]  # of JSON
+    assert (replica["HOST"], replica["NAME"], replica["CONN_HEALTH_CHECKS"]) == ("replica", "cs", True)
+    assert replica["DISABLE_SERVER_SIDE_CURSORS"]
+    assert replica["OPTIONS"] == {
+        "connect_timeout": 4,
+        "tcp_user_timeout": 5_000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "sslmode": "require",
+    }
+    assert found["DATABASE_ROUTERS"] == ["customers.core.replica.routing.Router"]
+    assert found["MIDDLEWARE"][-1] == "rsolv_cs.web.replica.ReplicaReads"  # type: ignore[index]  # of JSON
+
+
+def test_without_a_replica_nothing_asks_where_to_read() -> None:
+    program = (
+        "import json, rsolv_cs.settings as s; from django.conf import settings;"
+        "print(json.dumps([list(s.DATABASES), 'rsolv_cs.web.replica.ReplicaReads' in s.MIDDLEWARE,"
+        " hasattr(s, 'DATABASE_ROUTERS')]))"
+    )
+    assert python("-c", program, DEBUG=1).out == '[["default"], false, false]\n'
 
 
 ENCODE = (

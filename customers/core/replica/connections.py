@@ -1,0 +1,36 @@
+"""The connections of this process to the replica, which are cut where it hangs: nobody waits for it any longer."""
+
+import os
+import socket
+from contextlib import closing, suppress
+from weakref import WeakSet
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+
+from customers.core.replica.routing import REPLICA
+
+_connections: WeakSet[BaseDatabaseWrapper] = WeakSet()
+
+
+@receiver(connection_created, dispatch_uid="customers.replica")
+def _note(connection: BaseDatabaseWrapper, **_more: object) -> None:
+    if connection.alias == REPLICA:
+        _connections.add(connection)
+
+
+def cut() -> None:
+    """End what comes and goes on each of them; who waits for an answer gets an error, as if the server had gone."""
+    for wrapper in list(_connections):
+        connection = wrapper.connection
+        if connection is None:
+            continue
+        # One that is closed meanwhile has nobody who waits.
+        with (
+            suppress(Error, OSError),
+            wrapper.wrap_database_errors,
+            closing(socket.socket(fileno=os.dup(connection.fileno()))) as ours,
+        ):
+            ours.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,130 @@
+"""Which requests are read from the replica, where there is one: whoever looks, and has seen nothing newer.
+
+Nobody is shown an older state than one that they have made, seen, or been told of. How far the primary was then
+goes with the browser in two cookies, and with a token of the API in its row: a replica that is as far is read from.
+After ``kept_seconds`` each that is read from has it anyway. Two cookies, because the answer to what somebody looked at
+may arrive after the answer to what they have done meanwhile.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import Error
+from django.db.models import Value
+from django.db.models.functions import Greatest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from customers.core.database_errors import is_busy, is_unavailable
+from customers.core.replica import routing
+from customers.core.replica.watch import COUNTS_SECONDS, WATCH, position
+from customers.models import ApiToken
+
+logger = logging.getLogger(__name__)
+
+TOLD = "X-Told"
+"""How far the primary was when an open page was told by its socket; live.js passes it on."""
+SAFE = {"GET", "HEAD"}
+WROTE, SAW = (f"{settings.COOKIE_PREFIX}{name}" for name in ("wrote", "saw"))
+UNKNOWN = 2**62
+"""Further than any server: nothing but the primary has it."""
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_SALT = "rsolv_cs.replica"
+_SPARE_SECONDS = 7
+
+
+def kept_seconds() -> int:
+    """Return for how long it is kept how far the primary was."""
+    return round(settings.DATABASE_REPLICA_LAG + COUNTS_SECONDS) + _SPARE_SECONDS
+
+
+class ReplicaReads:
+    """Lets a request read from the replica once it is known who asks; it is the last middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        WATCH.start()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, and note how far the primary is where that was read or written."""
+        WATCH.start()
+        with routing.of_request() as reading:
+            response = self.get_response(request)
+        has_written = reading.has_written or request.method not in SAFE
+        if has_written or not reading.from_replica:
+            _remember(request, response, has_written=has_written)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, _view: object, _positional: Sequence[Any], _named: Mapping[str, Any]
+    ) -> None:
+        """Begin to read from the replica where somebody who is logged in looks at something."""
+        if isinstance(request.user, User):
+            read_from_replica(
+                request, request.user, max(_cookie(request, WROTE), _cookie(request, SAW), _told(request))
+            )
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """Ask the primary where the replica fails, or lacks what was asked for."""
+        reading = routing.current()
+        if not reading.from_replica or not isinstance(error, Error | Http404):
+            return None
+        if is_unavailable(error) and not is_busy(error):
+            WATCH.doubt()
+        if isinstance(error, Error):
+            logger.warning("The replica could not answer: %s", type(error).__name__)
+        reading.from_replica = False
+        match = request.resolver_match
+        answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        render = getattr(answer, "render", None)
+        return render() if render else answer
+
+
+def read_from_replica(request: HttpRequest, user: User, needed: int) -> None:
+    """Let a request that looks read from the replica, where that has what was written up to a position."""
+    lately = timezone.now() - timedelta(seconds=kept_seconds())
+    # The row of an account that was just made may not be there, and each page asks for it.
+    if request.method in SAFE and user.date_joined < lately and WATCH.has(needed):
+        routing.current().from_replica = True
+
+
+def _remember(request: HttpRequest, response: HttpResponse, *, has_written: bool) -> None:
+    token: ApiToken | None = getattr(request, "api_token", None)
+    is_known = isinstance(request.user, User)
+    if not (has_written or (is_known and not token)):
+        return
+    try:
+        there = position()
+        if token and has_written:
+            ApiToken.objects.filter(pk=token.pk).update(written=Greatest("written", Value(there)))
+    except Error:
+        there = UNKNOWN
+    if token is None:
+        response.set_signed_cookie(
+            WROTE if has_written else SAW,
+            str(there),
+            salt=_SALT,
+            max_age=kept_seconds(),
+            path=settings.SESSION_COOKIE_PATH,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite=settings.SESSION_COOKIE_SAMESITE,
+        )
+
+
+def _cookie(request: HttpRequest, name: str) -> int:
+    return _number(request.get_signed_cookie(name, default="", salt=_SALT, max_age=kept_seconds()) or "")
+
+
+def _told(request: HttpRequest) -> int:
+    return _number(request.headers.get(TOLD, ""))
+
+
+def _number(text: str) -> int:
+    return min(int(text), UNKNOWN) if _NUMBER.fullmatch(text) else 0

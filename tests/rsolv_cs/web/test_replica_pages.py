@@ -1,0 +1,104 @@
+"""Every page while it is read from a replica: nothing of it comes from elsewhere, and nothing is written there.
+
+The replica is here another session on the same database, which has everything at once.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
+
+import pytest
+from django.apps import apps
+from django.db import connections
+from django.test import Client
+from pytest_django import Settings
+
+from customers.core.replica import routing
+from customers.core.replica.watch import WATCH, Verdict, Watch, Why
+from customers.core.sql import is_postgres
+from customers.models import Customer
+from tests.factories import load_demo_program, make_staff
+from tests.support.tokens import make_token, token_client
+from tests.support.walking import addresses
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUTER = "customers.core.replica.routing.Router"
+MIDDLEWARE = "rsolv_cs.web.replica.ReplicaReads"
+TABLE = re.compile(r'(?:FROM|JOIN|INTO|UPDATE) "?(\w+)"?')
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@dataclass
+class Asked:
+    """The SQL of a request that is read from the replica."""
+
+    replica: list[str] = field(default_factory=list)
+    primary: list[str] = field(default_factory=list)
+
+    def watcher(self, found: list[str]) -> Callable[..., object]:
+        def watch(execute: Callable[..., object], sql: str, *more: object) -> object:
+            if routing.current().from_replica and not connections["default"].in_atomic_block:
+                found.append(sql)
+            return execute(sql, *more)
+
+        return watch
+
+
+@pytest.fixture
+def asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    if not is_postgres():
+        pytest.skip("SQLite has no replicas")
+    settings.DATABASE_ROUTERS = [ROUTER]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, MIDDLEWARE]
+    monkeypatch.setattr(Watch, "start", lambda _self: None)
+    monkeypatch.setattr(WATCH, "verdict", lambda: Verdict(Why.NOTHING, 0.0, 2**62))
+    asked = Asked()
+    replica = connections["default"].copy("replica")
+    connections["replica"] = replica
+    with ExitStack() as stack:
+        stack.callback(replica.close)
+        stack.enter_context(connections["default"].execute_wrapper(asked.watcher(asked.primary)))
+        stack.enter_context(replica.execute_wrapper(asked.watcher(asked.replica)))
+        yield asked
+    del connections["replica"]
+
+
+def deciding_tables() -> set[str]:
+    models = [apps.get_model(label) for label in routing.DECIDING]
+    through = [one.remote_field.through for model in models for one in model._meta.many_to_many]
+    return {model._meta.db_table for model in chain(models, through)} | {
+        "auth_user_groups",
+        "auth_user_user_permissions",
+    }
+
+
+def test_no_page_mixes_two_databases(asked: Asked, caplog: pytest.LogCaptureFixture) -> None:
+    load_demo_program()
+    client = Client(raise_request_exception=False)
+    user = make_staff("Program manager", is_superuser=True, date_joined=LONG_AGO)
+    client.force_login(user)
+    token = token_client(make_token(user, "read"))
+    customer = Customer.objects.order_by("pk").first()
+    assert customer
+    mixed: dict[str, list[str]] = {}
+    with caplog.at_level(logging.WARNING, "rsolv_cs.web.replica"):
+        for address in addresses(customer.pk):
+            for visitor in (client, token) if address.startswith("/api/v1") else (client,):
+                asked.primary.clear()
+                if visitor.get(address).status_code >= 500:
+                    mixed[address] = ["failed"]
+                mixed[address] = [sql for sql in asked.primary if is_of_page(sql)]
+    assert {address: found for address, found in mixed.items() if found} == {}
+    assert [record.getMessage() for record in caplog.records if record.name == "rsolv_cs.web.replica"] == []
+    assert len(asked.replica) > 300
+    assert [sql for sql in asked.replica if re.match(r"\s*(INSERT|UPDATE|DELETE|CREATE|COPY)", sql)] == []
+
+
+def is_of_page(sql: str) -> bool:
+    """Whether a query is about more than who may do what, and is none that writes or begins to."""
+    tables = set(TABLE.findall(sql)) & {model._meta.db_table for model in apps.get_models()}
+    return bool(tables - deciding_tables()) and sql.lstrip().startswith("SELECT")
