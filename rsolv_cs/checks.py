@@ -2,9 +2,9 @@
 
 import ipaddress
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
+from dj_database_url import DBConfig
 from django.conf import settings
 from django.core import checks
 from django.db import connection
@@ -76,7 +76,7 @@ def database_in_the_clear(**_options: Any) -> list[checks.CheckMessage]:
     ]
 
 
-def _is_in_the_clear(database: Mapping[str, Any]) -> bool:
+def _is_in_the_clear(database: DBConfig) -> bool:
     hosts = str(database.get("HOST") or "").split(",")
     mode = str(database.get("OPTIONS", {}).get("sslmode", ""))
     return "postgresql" in database["ENGINE"] and not all(map(_is_here, hosts)) and mode not in _TLS

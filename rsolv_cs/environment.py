@@ -8,13 +8,13 @@ import ipaddress
 import os
 import re
 import zoneinfo
-from collections.abc import Mapping
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import dj_database_url
+from dj_database_url import DBConfig
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
@@ -297,17 +297,17 @@ def refuse_unencoded(name: str, url: str) -> None:
         raise _unencoded(name)
 
 
-def replica(name: str, primary: Mapping[str, Any]) -> dict[str, Any]:
-    """A database that is a copy of the primary, connected to as that one is; {} where unset. It is not shown."""
+def replica(name: str, primary: DBConfig) -> DBConfig | None:
+    """A database that is a copy of the primary, connected to as that one is; None where unset. It is not shown."""
     url = text(name)
     if not url:
-        return {}
+        return None
     if primary["ENGINE"] != _POSTGRESQL:
         raise ImproperlyConfigured(f"{name} is set, but DATABASE_URL is SQLite, which has no replicas.")
     refuse_unencoded(name, url)
     accepted = "use postgres://user:password@host:5432/name."
     try:
-        found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+        found = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
     except ValueError:
         # Without the cause, whose message may hold a piece of the password.
         raise ImproperlyConfigured(f"{name} cannot be read; {accepted}") from None
@@ -315,8 +315,9 @@ def replica(name: str, primary: Mapping[str, Any]) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} does not name a database of PostgreSQL; {accepted}")
     # One that has gone without a word is given up within seconds.
     gone = {"connect_timeout": 2, "tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2}
-    options = {**gone, "keepalives_count": 3, **found.get("OPTIONS", {})}
-    return {**found, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": primary["DISABLE_SERVER_SIDE_CURSORS"]}
+    found["OPTIONS"] = {**gone, "keepalives_count": 3, **found.get("OPTIONS", {})}
+    found["DISABLE_SERVER_SIDE_CURSORS"] = primary["DISABLE_SERVER_SIDE_CURSORS"]
+    return found
 
 
 def mail_server(name: str, default: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +27,9 @@ _seconds = shared.declare_histogram(
 _queries = shared.declare_counter("rsolv_http_request_queries", "Queries of requests to the database.", ("page",))
 _query_seconds = shared.declare_counter(
     "rsolv_http_request_query_seconds", "How long requests waited for the database.", ("page",)
+)
+_looked = shared.declare_counter(
+    "rsolv_replica_requests", "Requests that looked at something, by the database that they were read from.", ("from",)
 )
 _sockets = shared.declare_gauge("rsolv_websockets", "WebSockets of open pages.", ("state",))
 _messages = shared.declare_counter(
@@ -53,15 +57,27 @@ class QueryTimer:
 def count_request(request: HttpRequest, response: HttpResponse, seconds: float, database: QueryTimer) -> None:
     """Count a request that was answered."""
     page, method = page_of(request), request.method
-    try:
+    with _worth_more():
         _requests.labels(page, method if method in METHODS else OTHER, str(response.status_code)).inc()
         _seconds.labels(page).observe(seconds)
         if database.queries:
             _queries.labels(page).inc(database.queries)
             _query_seconds.labels(page).inc(database.seconds)
+
+
+@contextmanager
+def _worth_more() -> Iterator[None]:
+    """Let a page be answered though it cannot be counted."""
+    try:
+        yield
     except OSError as error:
-        # A page is worth more than its count.
         logger.warning("A request was not counted: %s", error.strerror)
+
+
+def count_looked(*, from_replica: bool) -> None:
+    """Count a request of who looked at something, where there is a replica."""
+    with _worth_more():
+        _looked.labels("replica" if from_replica else "primary").inc()
 
 
 def page_of(request: HttpRequest) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from django.db import connection
 from prometheus_client.metrics_core import Metric
 
+from customers.core.replica.watch import WATCH, Why, is_used
 from customers.core.sql import fetch, is_postgres
 from customers.jobs.schema import lacking
-from rsolv_cs.monitoring.family import Values, gauge, single
+from rsolv_cs.monitoring.family import Values, gauge, one_of, single
 
 _STATES = (
     "SELECT COALESCE(state, 'other'), COUNT(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1"
@@ -30,6 +31,17 @@ def database_families() -> Iterator[Metric]:
     yield single("rsolv_database_size_bytes", "What the database takes on the disk.", size)
     yield gauge("rsolv_database_connections", "Connections to this database, of whomever.", "state", of=states)
     yield single("rsolv_database_connections_max", "How many connections the server allows.", most)
+
+
+def replica_families() -> Iterator[Metric]:
+    """Yield what the process that is asked knows of the replica: nothing where there is none."""
+    verdict = WATCH.verdict() if is_used() else None
+    is_read = None if verdict is None else float(not verdict.why)
+    yield single("rsolv_replica_up", "1 where pages are read from the replica.", is_read)
+    lag = verdict.lag if verdict else None
+    yield single("rsolv_replica_lag_seconds", "Since when the replica may lack something; 0 where nothing.", lag)
+    why = one_of([one.value for one in Why if one], now=verdict.why) if verdict else {}
+    yield gauge("rsolv_replica_left_out", "1 for why pages are not read from it.", "why", of=why)
 
 
 def _of_postgres() -> tuple[float, float | None, Values]:

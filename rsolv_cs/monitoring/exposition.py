@@ -35,6 +35,7 @@ class Exposition:
         counts, living = shared.counted_families()
         yield from counts
         yield from processes.process_families(living)
+        yield from database.replica_families()
         yield from _of_state()
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from analytics.nights import ledger
+from customers.core.replica.watch import WATCH, is_used
 from customers.core.sql import fetch
 from customers.jobs.schema import lacking
 
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 """What those ask for who watch us, again and again; the last of them is elsewhere, and not for everybody."""
-OK, FAILING = "ok", "failing"
+OK, FAILING, LEFT_OUT = "ok", "failing", "left out"
 
 
 @require_safe
@@ -45,7 +46,11 @@ def ready(_request: HttpRequest) -> HttpResponse:
             if name == "database":
                 # The others would each wait for it as long.
                 break
-    return JsonResponse(found, status=200 if set(found.values()) == {OK} else 503)
+    status = 200 if set(found.values()) == {OK} else 503
+    if is_used():
+        # Without it everything works, only that the primary has all of it to do.
+        found["replica"] = LEFT_OUT if WATCH.verdict().why else OK
+    return JsonResponse(found, status=status)
 
 
 class AnyHost(MiddlewareMixin):

@@ -8,9 +8,8 @@ may arrive after the answer to what they have done meanwhile.
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -25,6 +24,7 @@ from customers.core.database_errors import is_busy, is_unavailable
 from customers.core.replica import routing
 from customers.core.replica.watch import COUNTS_SECONDS, WATCH, position
 from customers.models import ApiToken
+from rsolv_cs.monitoring import counted
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ TOLD = "X-Told"
 """How far the primary was when an open page was told by its socket; live.js passes it on."""
 SAFE = {"GET", "HEAD"}
 WROTE, SAW = (f"{settings.COOKIE_PREFIX}{name}" for name in ("wrote", "saw"))
+OF_DELETION = "_delete"
+"""Ends the names of the admin's pages that ask where rows would be deleted, so on the primary, what would go along."""
 UNKNOWN = 2**62
 """Further than any server: nothing but the primary has it."""
 _NUMBER = re.compile(r"[0-9]{1,19}")
@@ -57,30 +59,30 @@ class ReplicaReads:
         with routing.of_request() as reading:
             response = self.get_response(request)
         has_written = reading.has_written or request.method not in SAFE
+        if not has_written and isinstance(request.user, User):
+            counted.count_looked(from_replica=reading.from_replica)
         if has_written or not reading.from_replica:
             _remember(request, response, has_written=has_written)
         return response
 
-    def process_view(
-        self, request: HttpRequest, _view: object, _positional: Sequence[Any], _named: Mapping[str, Any]
-    ) -> None:
+    def process_view(self, request: HttpRequest, _view: object, _positional: object, _named: object) -> None:
         """Begin to read from the replica where somebody who is logged in looks at something."""
-        if isinstance(request.user, User):
+        name = (request.resolver_match and request.resolver_match.url_name) or ""
+        if isinstance(request.user, User) and not name.endswith(OF_DELETION):
             read_from_replica(
                 request, request.user, max(_cookie(request, WROTE), _cookie(request, SAW), _told(request))
             )
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Ask the primary where the replica fails, or lacks what was asked for."""
-        reading = routing.current()
-        if not reading.from_replica or not isinstance(error, Error | Http404):
+        reading, match = routing.reading_now(), request.resolver_match
+        if match is None or not reading.from_replica or not isinstance(error, Error | Http404):
             return None
         if is_unavailable(error) and not is_busy(error):
             WATCH.doubt()
         if isinstance(error, Error):
             logger.warning("The replica could not answer: %s", type(error).__name__)
         reading.from_replica = False
-        match = request.resolver_match
         answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         render = getattr(answer, "render", None)
         return render() if render else answer
@@ -91,7 +93,7 @@ def read_from_replica(request: HttpRequest, user: User, needed: int) -> None:
     lately = timezone.now() - timedelta(seconds=kept_seconds())
     # The row of an account that was just made may not be there, and each page asks for it.
     if request.method in SAFE and user.date_joined < lately and WATCH.has(needed):
-        routing.current().from_replica = True
+        routing.reading_now().from_replica = True
 
 
 def _remember(request: HttpRequest, response: HttpResponse, *, has_written: bool) -> None:

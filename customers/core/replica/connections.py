@@ -21,7 +21,7 @@ def _note(connection: BaseDatabaseWrapper, **_more: object) -> None:
         _connections.add(connection)
 
 
-def cut() -> None:
+def cut_off() -> None:
     """End what comes and goes on each of them; who waits for an answer gets an error, as if the server had gone."""
     for wrapper in list(_connections):
         connection = wrapper.connection

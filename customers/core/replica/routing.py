@@ -55,7 +55,7 @@ def of_request() -> Iterator[Reading]:
         yield reading
 
 
-def current() -> Reading:
+def reading_now() -> Reading:
     """Return that of the request which is being answered."""
     return _reading.get() or Reading()
 
@@ -82,7 +82,7 @@ class Router:
 
     def db_for_write(self, _model: type[Model], **_hints: object) -> str:
         """Return where they are written, and note that they may be."""
-        current().has_written = True
+        reading_now().has_written = True
         return DEFAULT_DB_ALIAS
 
     def allow_relation(self, _one: Model, _other: Model, **_hints: object) -> bool:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from customers.core.replica.connections import cut
+from customers.core.replica.connections import cut_off
 from customers.core.replica.lag import Lag
 from customers.core.replica.routing import REPLICA
 
@@ -149,7 +149,7 @@ class Watch:
         while True:
             time.sleep(EVERY_SECONDS)
             if self._is_old():
-                cut()
+                cut_off()
 
 
 WATCH = Watch()

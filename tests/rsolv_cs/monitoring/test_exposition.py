@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from analytics.models import ForecastDay, Night, Push, Task
 from analytics.models import WebhookEvent as Event
+from customers.core.replica.watch import WATCH, Verdict, Why
 from customers.models import QuarantinedRow
-from rsolv_cs.monitoring import exposition
+from rsolv_cs.monitoring import database, exposition
 from rsolv_cs.version import application_version
 from tests.factories import make_alert, make_customer, make_day, make_message, make_run
 from tests.support.crm import make_destination
@@ -29,6 +30,7 @@ NUMBERS = {
     *("rsolv_alerts_open", "rsolv_tasks_open", "rsolv_tasks_overdue", "rsolv_database_up", "rsolv_scrape_failed"),
     *("rsolv_forecast_brier_score", "rsolv_forecast_compared_dates", "rsolv_migrations_missing", "process_open_fds"),
     *("rsolv_database_connections", "rsolv_database_connections_max", "rsolv_websockets"),
+    *("rsolv_replica_up", "rsolv_replica_left_out", "rsolv_replica_requests"),
 }
 """What has no unit: counts of what is there now, states, and a mean of squares."""
 
@@ -316,3 +318,22 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_told(
     assert not of(told, "rsolv_import_rows")
     assert "The metrics of feeds cannot be read: ProgrammingError" in caplog.text
     assert "secret" not in caplog.text
+
+
+# --- The replica ----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_replica_nothing_is_told_of_one() -> None:
+    assert {key[0] for key in scraped(scraper()) if key[0].startswith("rsolv_replica")} == set()
+
+
+@pytest.mark.parametrize(("why", "lag"), [(Why.NOTHING, 0.5), (Why.BEHIND, 60.0), (Why.NO_ANSWER, None)])
+def test_a_replica_is_told_with_why_it_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, why: Why, lag: float | None
+) -> None:
+    monkeypatch.setattr(database, "is_used", lambda: True)
+    monkeypatch.setattr(WATCH, "verdict", lambda: Verdict(why, lag))
+    told = scraped(scraper())
+    assert told["rsolv_replica_up",] == (why is Why.NOTHING)
+    assert told.get(("rsolv_replica_lag_seconds",)) == lag
+    assert [key for key, value in of(told, "rsolv_replica_left_out").items() if value] == ([(why,)] if why else [])

@@ -15,6 +15,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics.models import Night
+from customers.core.replica.watch import WATCH, Verdict, Why
 from rsolv_cs.web import health
 
 WELL = {"database": "ok", "migrations": "ok", "night": "ok"}
@@ -129,3 +130,14 @@ def test_the_words_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, name, no)
         checks.append(no)
     assert ask().json() == dict.fromkeys(WELL, "failing")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("why", "word"), [(Why.NOTHING, "ok"), (Why.BEHIND, "left out"), (Why.NO_ANSWER, "left out")])
+def test_a_replica_that_is_left_out_is_said_and_calls_nobody(
+    monkeypatch: pytest.MonkeyPatch, why: Why, word: str
+) -> None:
+    monkeypatch.setattr(health, "is_used", lambda: True)
+    monkeypatch.setattr(WATCH, "verdict", lambda: Verdict(why))
+    response = ask()
+    assert (response.status_code, response.json()) == (200, {**WELL, "replica": word})

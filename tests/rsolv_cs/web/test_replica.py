@@ -4,6 +4,7 @@ What lags is made by a pause of the replica. A note that a page does not show th
 from there.
 """
 
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import count
@@ -20,6 +21,7 @@ from customers.core.sql import table_of
 from customers.models import ApiToken, AuditEntry, Customer
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.live import Site, said, serving
+from tests.support.metrics import samples
 from tests.support.own_databases import unblocked
 from tests.support.replication import LONG_AGO, Pair, Visitor, is_read_from_replica, note, pair, until
 
@@ -170,3 +172,19 @@ def test_an_export_is_of_the_replica_and_its_record_of_the_primary(pair: Pair, s
 def exported(exporter: Visitor) -> str:
     with ZipFile(BytesIO(exporter.download("/admin/export/customers/csv/"))) as archive:
         return archive.read(CSV_NAME).decode()
+
+
+def test_what_watches_is_told_where_pages_are_read(pair: Pair, site: Site, customer: str) -> None:
+    token = ApiToken.make(staff(), "Prometheus", ["metrics"])[1]
+    watcher, reader = Visitor(site.port, headers={"X-Api-Key": str(token)}), visitor(site)
+    before = samples(watcher.get("/metrics")[1])
+    assert (before["rsolv_replica_up",], before["rsolv_replica_lag_seconds",] <= 2) == (1, True)
+    assert json.loads(reader.get("/readyz")[1])["replica"] == "ok"
+    reader.sees(customer)
+    reader.add_note(customer, "News")
+    pair.wait()
+    assert reader.sees(customer, "News") == [True]
+    counted = samples(watcher.get("/metrics")[1])
+    looked = "rsolv_replica_requests_total"
+    assert counted[looked, "replica"] - before.get((looked, "replica"), 0) == 2
+    assert counted.get((looked, "primary")) == before.get((looked, "primary"))
