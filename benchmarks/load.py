@@ -40,6 +40,9 @@ ADDRESSES = (
 )
 
 
+COLUMNS = ("people", "requests", "errors", "median", "95 %", "longest", "nightly took", "aim: 95 % in 1 s")
+
+
 @dataclass
 class Person:
     """Somebody at work, and what became of their requests."""
@@ -102,40 +105,50 @@ def nightly(ours: Installation, drop: Path, ended: list[tuple[int, float]]) -> N
     ended.append((done.returncode, time.perf_counter() - start))
 
 
-def measure(database: str, url: str, folder: Path, drop: Path, minutes: float) -> None:
-    """The row of one database."""
-    ours = Installation(url)
+def prepare(ours: Installation, folder: Path) -> str:
+    """Load the program into an empty database, and score it; the cookies of who may open all pages."""
     ours.manage("migrate", "--verbosity", "0")
     ours.work("load", str(folder))
     for days in ("7", "0"):
         ours.work("score", days)
-    cookies = ours.work("prepare")["cookies"]
+    cookies: str = ours.work("prepare")["cookies"]
+    return cookies
+
+
+def cells_of_a_night(ours: Installation, people: list[Person], drop: Path, minutes: float) -> list[str]:
+    """Let the people work while a night begins; what became of them, as cells of the table."""
     ended: list[tuple[int, float]] = []
-    with ours.server() as port:
-        people = [Person(port, cookies, random.Random(number)) for number in range(PEOPLE[database])]
-        until = time.monotonic() + 60 * minutes
-        threads = [threading.Thread(target=person.work, args=[until]) for person in people]
-        threads.append(threading.Thread(target=nightly, args=[ours, drop, ended]))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    until = time.monotonic() + 60 * minutes
+    threads = [threading.Thread(target=person.work, args=[until]) for person in people]
+    threads.append(threading.Thread(target=nightly, args=[ours, drop, ended]))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     times = sorted(seconds for person in people for seconds in person.seconds)
     errors = [error for person in people for error in person.errors]
     late = times[len(times) * 95 // 100]
     code, night = ended[0]
     state = verdict(late <= MAX_SECONDS) if not errors and code == 0 else f"**errors**: {errors[:3]}, nightly {code}"
-    row(
-        database,
-        len(people),
+    return [
+        str(len(people)),
         f"{len(times):,}",
-        len(errors),
+        str(len(errors)),
         f"{1000 * statistics.median(times):.0f} ms",
         f"{1000 * late:.0f} ms",
         f"{1000 * times[-1]:.0f} ms",
         f"{night:.0f} s",
         state,
-    )
+    ]
+
+
+def measure(database: str, url: str, folder: Path, drop: Path, minutes: float) -> None:
+    """The row of one database."""
+    ours = Installation(url)
+    cookies = prepare(ours, folder)
+    with ours.server() as port:
+        people = [Person(port, cookies, random.Random(number)) for number in range(PEOPLE[database])]
+        row(database, *cells_of_a_night(ours, people, drop, minutes))
 
 
 def main() -> None:
@@ -151,9 +164,7 @@ def main() -> None:
         write_night(folder, drop)
         Installation(f"sqlite:///{folder}/none.sqlite3").manage("collectstatic", "--no-input", "--verbosity", "0")
         print(f"{machine()}\n")
-        row(
-            "database", "people", "requests", "errors", "median", "95 %", "longest", "nightly took", "aim: 95 % in 1 s"
-        )
+        row("database", *COLUMNS)
         print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
         for database in options.database or PEOPLE:
             with new_database(database, base) as url:

@@ -97,11 +97,11 @@ class Installation:
             process.stdin.close()
 
     @contextmanager
-    def server(self) -> Iterator[int]:
+    def server(self, workers: int = 2) -> Iterator[int]:
         """The port of our server, started as ``make run`` does."""
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]
-        how = ["--workers", "2", "--threads", "4", "--log-level", "warning", "--no-control-socket"]
+        how = ["--workers", str(workers), "--threads", "4", "--log-level", "warning", "--no-control-socket"]
         how += ["--worker-class", "rsolv_cs.server.BufferedWorker"]
         command = [sys.executable, "-m", "gunicorn", "rsolv_cs.wsgi", "--bind", f"127.0.0.1:{port}", *how]
         # A log record for each request is not what a benchmark is read for; it is shown where something fails.

@@ -89,8 +89,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {})}
-    # A pooler in transaction mode gives each transaction another session, so nothing may outlast one.
-    _database["DISABLE_SERVER_SIDE_CURSORS"] = environment.flag("DATABASE_POOLER")
+    _database["ENGINE"] = "customers.core.postgresql"
+# A pooler in transaction mode gives each transaction another session, so nothing may outlast one.
+DATABASE_POOLER = environment.flag("DATABASE_POOLER")
 DATABASES = {"default": _database}
 DATABASE_REPLICA_LAG = environment.number("DATABASE_REPLICA_LAG", 5, least=2)
 if _replica := environment.replica("DATABASE_REPLICA_URL", _database):

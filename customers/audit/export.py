@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 
 from customers.audit.trail import Action, record
 from customers.core.limits import FETCH_SIZE, SPOOL_MAX_SIZE
+from customers.core.sql import read_snapshot
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.models import AuditEntry
@@ -85,7 +86,7 @@ def _detail(request: HttpRequest, rows: int) -> str:
 
 def write_audit(file: IO[bytes], entries: QuerySet[AuditEntry], request: HttpRequest) -> int:
     """Write a ZIP of the CSV, each cell safe for spreadsheets, and a manifest; return how many entries it has."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with read_snapshot(), zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open(CSV_NAME, "w", force_zip64=True) as member:
             written = write_csv(member, COLUMNS, _rows(entries))
         manifest: dict[str, object] = {

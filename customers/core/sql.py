@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model
 from django.db.models.sql import Query
@@ -13,6 +14,10 @@ from django.db.models.sql import Query
 from customers.core.limits import FETCH_SIZE, batches
 from customers.core.replica.routing import database_of_reads, reading_connection
 from customers.text.line_numbers import cells_of_lines, numbered
+
+if TYPE_CHECKING:
+    # SQLite does without its driver.
+    from customers.core.postgresql.base import DatabaseWrapper
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 """Values that a driver takes."""
@@ -30,7 +35,7 @@ def is_postgres() -> bool:
 
 def is_pooled() -> bool:
     """Return whether PostgreSQL is behind a pooler in transaction mode: each transaction gets another session."""
-    return is_postgres() and bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+    return is_postgres() and bool(settings.DATABASE_POOLER)
 
 
 def execute(sql: str, parameters: Parameters = ()) -> int:
@@ -156,12 +161,11 @@ def group_in_memory() -> None:
 
 
 def limit_parallelism() -> None:
-    """Let PostgreSQL work for this session on one core at a time: the pages have the others.
-
-    A pooler would pass the session on to others, so there it is for the operator to say of the role.
-    """
-    if is_postgres() and not is_pooled():
-        execute("SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0")
+    """Let PostgreSQL work for this process on one core at a time: the pages have the others."""
+    if is_postgres():
+        cast("DatabaseWrapper", connection).set_parameters(
+            max_parallel_workers_per_gather=0, max_parallel_maintenance_workers=0
+        )
 
 
 def analyze(name: str, columns: Sequence[str] = ()) -> None:

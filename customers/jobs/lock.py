@@ -83,10 +83,16 @@ class _AdvisoryLock(JobLock):
         self._number = zlib.crc32(f"rsolv_cs.{job}".encode())
         self._suffix = "_shared" if shared else ""
 
-    def _take(self, cursor: CursorWrapper, function: str) -> None:
-        cursor.execute(f"SELECT {function}{self._suffix}(%s)", [self._number])
-        if cursor.fetchone() != (True,):
-            raise LockHeld(self.job)
+    def _take(self, cursor: CursorWrapper, function: str, *, is_lost: bool) -> None:
+        # The server ends a session that was lost, and with it the lock, a moment after its connection.
+        until = time.monotonic() + (_LOST_SESSION_LASTS if is_lost else 0)
+        while True:
+            cursor.execute(f"SELECT {function}{self._suffix}(%s)", [self._number])
+            if cursor.fetchone() == (True,):
+                return
+            if time.monotonic() >= until:
+                raise LockHeld(self.job)
+            time.sleep(_RETRY_SECONDS)
 
 
 class _SessionLock(_AdvisoryLock):
@@ -95,18 +101,10 @@ class _SessionLock(_AdvisoryLock):
     _session: object = None
 
     def renew(self) -> None:
-        # The server ends a session that was lost, and with it the lock, a moment after its connection.
-        until = time.monotonic() + (_LOST_SESSION_LASTS if self._session else 0)
         with connection.cursor() as cursor:
-            while self._session is not connection.connection:
-                try:
-                    self._take(cursor, "pg_try_advisory_lock")
-                except LockHeld:
-                    if time.monotonic() > until:
-                        raise
-                    time.sleep(_RETRY_SECONDS)
-                else:
-                    self._session = connection.connection
+            if self._session is not connection.connection:
+                self._take(cursor, "pg_try_advisory_lock", is_lost=self._session is not None)
+                self._session = connection.connection
 
     def release(self) -> None:
         if self._session and self._session is connection.connection and connection.is_usable():
@@ -120,6 +118,7 @@ class _TransactionLock(_AdvisoryLock):
         super().__init__(job, shared=shared)
         self._own = connection.copy()
         self._own.settings_dict["AUTOCOMMIT"] = False
+        self._was_held = False
 
     def renew(self) -> None:
         if self._own.connection and self._own.is_usable():
@@ -127,10 +126,11 @@ class _TransactionLock(_AdvisoryLock):
         self._own.close()
         try:
             with self._own.cursor() as cursor:
-                self._take(cursor, "pg_try_advisory_xact_lock")
+                self._take(cursor, "pg_try_advisory_xact_lock", is_lost=self._was_held)
         except LockHeld:
             self._own.close()
             raise
+        self._was_held = True
 
     def release(self) -> None:
         self._own.close()

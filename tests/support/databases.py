@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
+from customers.core.sql import is_pooled
 from tests.support import ROOT
 from tests.support.selection import examples_of_a_push
 
@@ -33,6 +34,9 @@ def create_database(name: str, template: str) -> None:
     if connection.vendor == "sqlite":
         shutil.copy(template, name)
     else:
+        if is_pooled():
+            # The pooler keeps connections to it.
+            leave_alone(template)
         with connection._nodb_cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
 

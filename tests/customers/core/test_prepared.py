@@ -1,7 +1,8 @@
 """Queries that are prepared once by PostgreSQL."""
 
 import pytest
-from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.db import OperationalError, ProgrammingError, transaction
+from pytest_django.fixtures import Settings
 
 from customers.core.prepared import fetch_prepared
 from customers.core.sql import fetch, is_postgres
@@ -24,9 +25,9 @@ def test_an_error_of_a_prepared_query_is_one_of_django() -> None:
         fetch_prepared("SELECT * FROM no_such_table WHERE id = %s", [1])
 
 
-def test_behind_a_pooler_nothing_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_pooler_nothing_is_prepared(settings: Settings) -> None:
     if not is_postgres():
         pytest.skip("SQLite has no pooler")
-    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    settings.DATABASE_POOLER = True
     assert fetch_prepared("SELECT 11 + CAST(%s AS integer)", [4]) == [(15,)]
     assert fetch("SELECT name FROM pg_prepared_statements WHERE statement LIKE %s", ["SELECT 11 + CAST($%"]) == []

@@ -35,7 +35,7 @@ def test_a_blank_environment_is_that_of_ones_own_machine() -> None:
 
 
 DATABASE = {
-    "ENGINE": "django.db.backends.postgresql",
+    "ENGINE": "customers.core.postgresql",
     "HOST": "db.example.com",
     "PORT": 6432,
     "NAME": "cs",

@@ -1,0 +1,1 @@
+"""The database engine of Django's name ``customers.core.postgresql``."""
