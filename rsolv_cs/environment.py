@@ -24,6 +24,7 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _MAX_DIGITS = 5
 _POSTGRESQL = "django.db.backends.postgresql"
+_SQLITE = "django.db.backends.sqlite3"
 _LONGEST_SOCKET = 100
 LANGUAGES = ("en", "de")
 """The languages that there are."""
@@ -302,7 +303,7 @@ def replica(name: str, primary: DBConfig) -> DBConfig | None:
     url = text(name)
     if not url:
         return None
-    if primary["ENGINE"] != _POSTGRESQL:
+    if primary["ENGINE"] == _SQLITE:
         raise ImproperlyConfigured(f"{name} is set, but DATABASE_URL is SQLite, which has no replicas.")
     refuse_unencoded(name, url)
     accepted = "use postgres://user:password@host:5432/name."
@@ -316,7 +317,7 @@ def replica(name: str, primary: DBConfig) -> DBConfig | None:
     # One that has gone without a word is given up within seconds.
     gone = {"connect_timeout": 2, "tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2}
     found["OPTIONS"] = {**gone, "keepalives_count": 3, **found.get("OPTIONS", {})}
-    found["DISABLE_SERVER_SIDE_CURSORS"] = primary["DISABLE_SERVER_SIDE_CURSORS"]
+    found["ENGINE"] = primary["ENGINE"]
     return found
 
 

@@ -69,6 +69,17 @@ class Server:
         if self.run("pg_ctl", "--pgdata", self.data, "--log", log, "--wait", "start").returncode != 0:
             sys.exit(f"PostgreSQL did not start:\n{log.read_text() if log.exists() else ''}")
 
+    def follow(self, primary: "Server") -> None:
+        """Be a replica of another server, made anew, and start."""
+        self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+        how = ["--host", str(primary.folder), "--username", "postgres", "--pgdata", str(self.data)]
+        how += ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        self.run("pg_basebackup", *how).check_returncode()
+        with (self.data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"unix_socket_directories = '{self.folder}'\n")
+        self.start()
+
     def stop(self, mode: str = "immediate") -> None:
         self.run("pg_ctl", "--pgdata", self.data, "--wait", "--mode", mode, "stop")
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,15 +43,7 @@ class Pair:
 
     def copy(self) -> None:
         """Make the replica anew of the primary, and start it."""
-        server = self.replica
-        server.stop()
-        shutil.rmtree(server.data, ignore_errors=True)
-        how = ["--host", str(self.primary.folder), "--username", "postgres", "--pgdata", str(server.data)]
-        how += ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
-        server.run("pg_basebackup", *how).check_returncode()
-        with (server.data / "postgresql.auto.conf").open("a") as settings:
-            settings.write(f"unix_socket_directories = '{server.folder}'\n")
-        server.start()
+        self.replica.follow(self.primary)
 
     @contextmanager
     def primary_is_default(self) -> Iterator[None]:

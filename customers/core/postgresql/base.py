@@ -45,12 +45,14 @@ _outage = Outage()
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection to PostgreSQL."""
 
+    is_patient = True
+    """Whether it waits for a server that is restarted."""
     _set_in_each = ""
     """What behind a pooler each transaction begins with."""
 
     def get_new_connection(self, conn_params: object) -> object:
         """Connect; to the primary server also while it, or a pooler before it, is restarted."""
-        if self.alias != DEFAULT_DB_ALIAS:
+        if self.alias != DEFAULT_DB_ALIAS or not self.is_patient:
             return super().get_new_connection(conn_params)
         while True:
             asked = time.monotonic()

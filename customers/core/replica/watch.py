@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
@@ -17,6 +18,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from customers.core.replica.connections import cut_off
 from customers.core.replica.lag import Lag
 from customers.core.replica.routing import REPLICA
+
+if TYPE_CHECKING:
+    # SQLite does without its driver.
+    from customers.core.postgresql.base import DatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +144,8 @@ class Watch:
             logger.warning("The replica is read from")
 
     def _keep_asking(self) -> None:
+        # Who waits for the primary to be there again cannot say meanwhile that it is gone.
+        cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS]).is_patient = False
         while True:
             began = time.monotonic()
             self.look()

@@ -83,6 +83,15 @@ def test_each_variable_is_heard(tmp_path: Path) -> None:
     assert {name: database[name] for name in DATABASE} == DATABASE
 
 
+def test_a_replica_is_connected_to_as_the_primary_is() -> None:
+    urls = {"DATABASE_URL": "postgres://rsolv@db/cs", "DATABASE_REPLICA_URL": f"postgres://rsolv:{SECRET}%2F@copy/cs"}
+    found = values("DATABASES", "DATABASE_POOLER", DEBUG="1", DATABASE_POOLER="1", **urls)
+    assert found["DATABASE_POOLER"]
+    primary, replica = found["DATABASES"]["default"], found["DATABASES"]["replica"]
+    assert (replica["HOST"], replica["PASSWORD"]) == ("copy", f"{SECRET}/")
+    assert replica["ENGINE"] == primary["ENGINE"] == "customers.core.postgresql"
+
+
 MAIL_SETTINGS = ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
 MAIL_SETTINGS += ("EMAIL_USE_TLS", "EMAIL_USE_SSL")
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
