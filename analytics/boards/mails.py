@@ -1,6 +1,6 @@
 """The mail of a scheduled board: its tiles in words, each with its filters and the link to its customers."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 
 from analytics.boards.tiles import Figures, Tile, tiles_of
 from analytics.mail.compose import (
@@ -27,7 +27,7 @@ from analytics.reports.saved_views import ReportUnavailable
 from analytics.wording import counted, one_line
 from customers.core.sql import read_snapshot
 from customers.text import written
-from customers.text.say import in_english, say
+from customers.text.say import SOURCE, in_english, say
 
 MAX_WORDS_LENGTH = 300
 
@@ -71,23 +71,23 @@ class ScheduledBoard:
 
     def make(self, owner: User, today: date, languages: Collection[str]) -> Made:
         """Return the mail of the newest scored date, as the board's owner sees it."""
-        with read_snapshot(), in_english():
+        with read_snapshot():
             newest = PortfolioDay.objects.newest()
             if newest is None:
                 raise ReportUnavailable(gettext_lazy("Nothing is scored yet."))
-            tiles = _tiles(self.row, newest, owner, today)
-        if not tiles:
+            tiles = in_languages({SOURCE, *languages}, lambda: _tiles(self.row, newest, owner, today))
+        in_source = tiles[SOURCE]
+        if not in_source:
             raise ReportUnavailable(gettext_lazy("It has no tiles."))
-        found = f"{counted(len(tiles), 'tile')} as of {written.day(newest.date)}"
-        words = "\n".join([found, *(f"{tile.title}: {tile.filters}" for tile in tiles)])
-        emails = in_languages(languages, lambda: _mail(self.row, newest, owner, today))
-        return Made(emails, None, len(tiles), words)
+        with in_english():
+            found = f"{counted(len(in_source), 'tile')} as of {written.day(newest.date)}"
+        words = "\n".join([found, *(f"{tile.title}: {tile.filters}" for tile in in_source)])
+        emails = in_languages(languages, lambda: _mail(self.row, newest, owner, tiles[get_language() or SOURCE]))
+        return Made(emails, None, len(in_source), words)
 
 
-def _mail(board: Board, newest: PortfolioDay, owner: User, today: date) -> RenderedEmail:
-    """Return the mail in the language of now."""
-    with read_snapshot():
-        tiles = _tiles(board, newest, owner, today)
+def _mail(board: Board, newest: PortfolioDay, owner: User, tiles: Sequence[MailedTile]) -> RenderedEmail:
+    """Return the mail in the language of now, in which the tiles are."""
     name = one_line(board.name, MAX_NAME_LENGTH)
     context = {
         "day": newest.date,

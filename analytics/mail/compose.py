@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -15,6 +16,7 @@ from analytics.models import Preferences
 from analytics.wording import one_line
 from customers.core.people import name_of
 
+Made = TypeVar("Made")
 MAX_SUBJECT_LENGTH = 150
 MAX_CUSTOMER_LENGTH = 80
 MAX_PERSON_LENGTH = 60
@@ -64,13 +66,13 @@ def language_of(person: User) -> override:
     return override(Preferences.of(person).language_of_mails)
 
 
-def in_languages(languages: Collection[str], compose: Callable[[], RenderedEmail]) -> dict[str, RenderedEmail]:
-    """Return a mail in each of some languages."""
-    composed = {}
+def in_languages(languages: Collection[str], make: Callable[[], Made]) -> dict[str, Made]:
+    """Return a mail, or what is to be said in one, in each of some languages."""
+    made = {}
     for language in languages:
         with override(language):
-            composed[language] = compose()
-    return composed
+            made[language] = make()
+    return made
 
 
 def customer_label(name: str) -> str:
