@@ -351,7 +351,7 @@ OTEL_EXPORTER_OTLP_HEADERS = environment.headers("OTEL_EXPORTER_OTLP_HEADERS")
 
 # --- Language, time, files --------------------------------------------------------------------------------------
 
-LANGUAGE_CODE = "en"  # of the code, of commands, exports, logs and the API
+LANGUAGE_CODE = "en"  # of the code, of what is stored, exports, logs and the API
 OFFERED_LANGUAGES = environment.languages("LANGUAGES")
 FORMAT_MODULE_PATH = ["rsolv_cs.formats"]
 USE_I18N = True

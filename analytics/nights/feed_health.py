@@ -5,21 +5,23 @@ them. What would is a date that has been scored with engagement that is refused,
 little; then what is computed from engagement raises and closes no alert.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy
 
 from analytics.models import Night, PortfolioDay
-from analytics.nights.ledger import ALERTS, FAILED, SKIPPED, STEPS
+from analytics.nights.ledger import ALERTS, FAILED, SKIPPED, STEPS, step_name
 from analytics.portfolio.figures import FRESH_DAYS
-from analytics.wording import counted, moment_in_words
 from customers.feeds.declarations import FEEDS
 from customers.imports.feed_states import FeedState, feed_states
 from customers.models import FeedName, ImportRun, QuarantinedRow, newest_in_files
+from customers.text.say import say, say_n
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
@@ -33,7 +35,7 @@ PLAUSIBLE_DIVISOR = 2
 LOOK_BACK_DAYS = 28
 MIN_COMPARED = 2
 
-_HELD = "Alerts that are computed from engagement are paused until it is there."
+_HELD = gettext_lazy("Alerts that are computed from engagement are paused until it is there.")
 
 
 @dataclass(frozen=True)
@@ -74,28 +76,37 @@ class FeedHealth:
             found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.value if known else None)
         return found
 
-    @cached_property
+    @property
     def held_back(self) -> str:
         """Why nothing may be concluded from the engagement behind the scored date; '' where it can be believed."""
+        return self._why_held_back()
+
+    @cached_property
+    def _why_held_back(self) -> Callable[[], str]:
+        """Return what puts it into words: pages say it in their language, and alerts in English."""
         day = self.day
         if day is None:
-            return ""
+            return str
         if trouble := self._states[FeedName.ENGAGEMENT].trouble:
-            return f"{trouble.file} {_ended(trouble)} on {_moment(trouble)}"
+            return lambda: _ended(trouble)
         newest = self._newest_engagement
-        if newest is None or newest < day:
-            ends = f"ends on {newest:%-d %b %Y}" if newest else "is not there"
-            return f"engagement {ends}, but {day:%-d %b %Y} is scored"
+        if newest is None:
+            return lambda: say("engagement is not there, but {day} is scored", day=day)
+        if newest < day:
+            return lambda: say("engagement ends on {end}, but {day} is scored", end=newest, day=day)
         range_ = (day - timedelta(days=2 * LOOK_BACK_DAYS), day)
         scored = PortfolioDay.objects.filter(date__range=range_).order_by("date")
         days = list(scored.values_list("date", "active_today"))
         usual = implausible(days, day)
         if usual is None:
-            return ""
+            return str
         active = dict(days)[day]
-        return (
-            f"engagement of {day:%-d %b %Y} is implausibly little: {counted(active, 'customer')} active, where at "
-            f"least {usual:,} are usual"
+        return lambda: say_n(
+            "engagement of {day} is implausibly little: {number} customer active, where at least {usual} are usual",
+            "engagement of {day} is implausibly little: {number} customers active, where at least {usual} are usual",
+            active,
+            day=day,
+            usual=usual,
         )
 
     @cached_property
@@ -112,7 +123,16 @@ def quarantined(rows: int) -> dict[str, FeedProblem]:
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {
-        name: FeedProblem(name, f"{counted(counts[name], 'row')} of {feed.file_name} in quarantine.", counts[name])
+        name: FeedProblem(
+            name,
+            say_n(
+                "{number} row of {file} in quarantine.",
+                "{number} rows of {file} in quarantine.",
+                counts[name],
+                file=feed.file_name,
+            ),
+            counts[name],
+        )
         for name, feed in FEEDS.items()
         if counts.get(name, 0) >= rows
     }
@@ -142,7 +162,7 @@ def _refused(name: str, state: FeedState) -> FeedProblem | None:
     run = state.trouble
     if run is None:
         return None
-    return FeedProblem(name, f"{run.file} {_ended(run)} on {_moment(run)}: {run.reason}.")
+    return FeedProblem(name, f"{_ended(run)}: {run.reason}.")
 
 
 def _failed_step() -> FeedProblem | None:
@@ -156,10 +176,13 @@ def _failed_step() -> FeedProblem | None:
             if step["name"] in _TOLD_OF - tried and step["result"] != SKIPPED:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
-                    night = moment_in_words(started_at)
-                    return FeedProblem(
-                        NIGHT, f"{step['name'].capitalize()} failed in the nightly run of {night}: {step['message']}"
+                    text = say(
+                        "{step} failed in the nightly run of {moment}: {message}",
+                        step=capfirst(step_name(step["name"])),
+                        moment=started_at,
+                        message=step["message"],
                     )
+                    return FeedProblem(NIGHT, text)
     return None
 
 
@@ -167,28 +190,36 @@ def _late(name: str, state: FeedState, newest: date | None, today: date) -> Feed
     if not state.required:
         return None
     if state.loaded is None:
-        return FeedProblem(name, f"{state.file} was never loaded.")
+        return FeedProblem(name, say("{file} was never loaded.", file=state.file))
     loaded = timezone.localtime(state.loaded.started_at).date()
     if newest is not None and (today - newest).days > FRESH_DAYS:
         days = (today - newest).days
-        text = f"Engagement ends on {newest:%-d %b %Y}, {counted(days, 'day')} ago; customers are judged as of then."
+        text = say_n(
+            "Engagement ends on {day}, {number} day ago; customers are judged as of then.",
+            "Engagement ends on {day}, {number} days ago; customers are judged as of then.",
+            days,
+            day=newest,
+        )
         return FeedProblem(name, text, days)
     days = (today - loaded).days
     if days < -1:  # A day, for the time zone may have been changed.
-        return FeedProblem(
-            name, f"{state.file} was last loaded, by its record, on {loaded:%-d %b %Y}: check the clock."
-        )
+        text = say("{file} was last loaded, by its record, on {day}: check the clock.", file=state.file, day=loaded)
+        return FeedProblem(name, text)
     if days > FRESH_DAYS:
-        return FeedProblem(
-            name, f"{state.file} was last loaded on {loaded:%-d %b %Y}, {counted(days, 'day')} ago.", days
+        text = say_n(
+            "{file} was last loaded on {day}, {number} day ago.",
+            "{file} was last loaded on {day}, {number} days ago.",
+            days,
+            file=state.file,
+            day=loaded,
         )
+        return FeedProblem(name, text, days)
     return None
 
 
 def _ended(run: ImportRun) -> str:
-    word = run.get_status_display().lower()
-    return word if run.status == ImportRun.Status.FAILED else f"was {word}"
-
-
-def _moment(run: ImportRun) -> str:
-    return f"{timezone.localtime(run.started_at):%-d %b %Y, %H:%M}"
+    if run.status == ImportRun.Status.FAILED:
+        return say("{file} failed on {moment}", file=run.file, moment=run.started_at)
+    if run.status == ImportRun.Status.REFUSED:
+        return say("{file} was refused on {moment}", file=run.file, moment=run.started_at)
+    return say("{file} was interrupted on {moment}", file=run.file, moment=run.started_at)

@@ -17,17 +17,37 @@ from django.db import Error, connection, transaction
 from django.db.models import BigIntegerField, CharField, DateTimeField, Field
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 
 from analytics.models import Destination, EventKind, Night
 from analytics.webhook_events.announce import Told, announce
-from analytics.wording import moment_in_words, one_line
+from analytics.wording import one_line
 from customers.core import log_context
 from customers.core.sql import table_of
+from customers.text.say import Words, english, say
 
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_LENGTH = 500
-DONE, WARNED, FAILED, SKIPPED = "done", "done with a warning", "failed", "skipped"
+DONE, WARNED, FAILED, SKIPPED = "done", english("done with a warning"), "failed", "skipped"
+_RESULTS: dict[str, Words] = {
+    DONE: pgettext_lazy("a step", "done"),
+    WARNED: pgettext_lazy("a step", "done with a warning"),
+    FAILED: pgettext_lazy("a step", "failed"),
+    SKIPPED: pgettext_lazy("a step", "skipped"),
+}
+_NAMES: dict[str, Words] = {
+    "ingest": pgettext_lazy("a step", "ingest"),
+    "import": pgettext_lazy("a step", "import"),
+    "score": pgettext_lazy("a step", "score"),
+    "forecast": pgettext_lazy("a step", "forecast"),
+    "alerts": pgettext_lazy("a step", "alerts"),
+    "playbooks": pgettext_lazy("a step", "playbooks"),
+    "export": pgettext_lazy("a step", "export"),
+    "reports": pgettext_lazy("a step", "reports"),
+    "push": pgettext_lazy("a step", "push"),
+    "expire": pgettext_lazy("a step", "expire"),
+}
 MAY_SEE = "customers.view_importrun"
 
 
@@ -162,6 +182,16 @@ def _asked_to_stop() -> Iterator[None]:
 # --- Reading ------------------------------------------------------------------------------------------------------
 
 
+def step_name(name: str) -> str:
+    """Return a step's name in the reader's language; one that no night has any more as it is stored."""
+    return str(_NAMES.get(name, name))
+
+
+def result_name(result: str) -> str:
+    """Return how a step ended in the reader's language."""
+    return str(_RESULTS.get(result, result))
+
+
 @dataclass(frozen=True)
 class NightProblem:
     """What is wrong with the last night, in words, and the night to look at."""
@@ -208,13 +238,18 @@ def night_problem(found: Row) -> NightProblem | None:
     """
     begun, hours = found["night_begun"], settings.NIGHTLY_HOURS
     if begun and begun - timezone.now() > _CLOCKS_DIFFER:
-        began = f"The last nightly run started, by its own record, on {moment_in_words(begun)}"
-        return NightProblem(f"{began}, which is in the future: check the clock.", found["night"])
+        text = say(
+            "The last nightly run started, by its own record, on {moment}, which is in the future: check the clock.",
+            moment=begun,
+        )
+        return NightProblem(text, found["night"])
     if begun and hours and timezone.now() - begun > timedelta(hours=hours):
-        return NightProblem(f"No nightly run has started since {moment_in_words(begun)}.", found["night"])
+        return NightProblem(say("No nightly run has started since {moment}.", moment=begun), found["night"])
     if found["night_put_right"]:
         return None
-    said = {Night.State.FAILED.value: "failed", Night.State.INTERRUPTED.value: "was interrupted"}
-    if ended := said.get(found["night_state"]):
-        return NightProblem(f"The nightly run of {moment_in_words(found['night_of'])} {ended}.", found["night"])
+    if found["night_state"] == Night.State.FAILED:
+        return NightProblem(say("The nightly run of {moment} failed.", moment=found["night_of"]), found["night"])
+    if found["night_state"] == Night.State.INTERRUPTED:
+        text = say("The nightly run of {moment} was interrupted.", moment=found["night_of"])
+        return NightProblem(text, found["night"])
     return None

@@ -11,6 +11,7 @@ from customers.feeds.declarations import Feed, Header
 from customers.feeds.reader import split
 from customers.imports.stage import CORRECTION, STAGE
 from customers.models import Customer, ImportRun, QuarantinedRow
+from customers.text.say import english
 
 
 def drop_erased(feed: Feed, run: ImportRun, header: Header, erased: ErasedIds) -> set[str]:
@@ -60,7 +61,8 @@ def delete_quarantined(keys: Sequence[int]) -> None:
 
 def suppressed_warning(number: int) -> str:
     """Return what a run says of the rows that it suppressed."""
-    return f"{number} row{'s' if number > 1 else ''} of erased customers left out, counted as unchanged"
+    rows = "rows" if number > 1 else "row"
+    return english(f"{number} {rows} of erased customers left out, counted as unchanged")
 
 
 def is_theirs(row: QuarantinedRow, feed: Feed, keys: Collection[str]) -> bool:

@@ -13,6 +13,7 @@ from customers.imports.interface import Options, Outcome
 from customers.imports.load import FeedRun, feeds_to_retry
 from customers.jobs.lock import JobLock, job_lock
 from customers.models import FeedName, ImportRun
+from customers.text.say import english, in_english
 
 
 def import_folder(
@@ -23,7 +24,7 @@ def import_folder(
     Raises ``LockHeld`` while another import runs. A refused or failed feed does not stop the others.
     With ``dry_run`` all feeds are loaded, one on the other, and that is rolled back.
     """
-    with job_lock("import") as lock:
+    with job_lock("import") as lock, in_english():  # What runs say is stored.
         if dry_run:
             with rolled_back():
                 return _load_all(folder, names, options, lock, keep=False)
@@ -63,9 +64,9 @@ def _find_files(folder: Path, names: Sequence[str] | None) -> tuple[list[tuple[F
         except Refused as refusal:
             reason = str(refusal)
         if not path and not reason and (like := files_like(folder, feed)):
-            like = f"; found {like}"
+            like = english(f"; found {like}")
         if path or reason or feed.required or names is not None:
-            files.append((feed, path, reason or f"{feed.file_name} is missing{like}"))
+            files.append((feed, path, reason or english(f"{feed.file_name} is missing{like}")))
         elif like:
-            passed_over.append(f"{feed.file_name} is missing{like}, which is not read")
+            passed_over.append(english(f"{feed.file_name} is missing{like}, which is not read"))
     return files, passed_over

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from customers.jobs.progress import Progress
 from customers.models import ImportRun
+from customers.text.say import english
 
 COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried", "missing", "returned")
 """The counts of a run that an outcome repeats."""
@@ -85,6 +86,6 @@ def details(run: ImportRun) -> str:
     counts = ", ".join(f"{getattr(run, name)} {name}" for name in COUNTS)
     parts = [f"{run.get_feed_display()}: {run.get_status_display()}", counts]
     parts += [f"SHA-256 {run.sha256}"] if run.sha256 else []
-    parts += [f"guardrails forced by {run.forced_by}"] if run.forced_by else []
+    parts += [english(f"guardrails forced by {run.forced_by}")] if run.forced_by else []
     parts += [run.reason] if run.reason else []
     return "\n".join(parts)

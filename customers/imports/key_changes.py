@@ -17,6 +17,7 @@ from customers.feeds.declarations import Feed
 from customers.imports.journal import CHANGE, journal_name, json_field
 from customers.models import Customer, ImportRun, KeyChange
 from customers.text.addresses import mailbox
+from customers.text.say import english
 
 State = KeyChange.State
 NAMED = 20
@@ -74,8 +75,10 @@ def _renamed(run: ImportRun) -> list[KeyChange]:
     _warn(
         run,
         (
-            f"a key seems to have changed: customer {pair.customer_id} is new, with the email address and "
-            f"organisation of customer {pair.former_id}, who is missing from the feed"
+            english(
+                f"a key seems to have changed: customer {pair.customer_id} is new, with the email address and "
+                f"organisation of customer {pair.former_id}, who is missing from the feed"
+            )
             for pair in pairs
         ),
         len(pairs),
@@ -116,8 +119,11 @@ def _with_same_identity(new: Sequence[Row]) -> Iterator[tuple[str, str]]:
 def _warn_of_returned(run: ImportRun) -> None:
     """Warn of a former key that is in the feed again beside the key to which it was joined."""
     back = KeyChange.objects.filter(state=State.JOINED, former__missing_since=None).order_by("pk")
-    said = "is in the feed, but was said to go on as"
-    _warn(run, (f"customer {pair.former_id} {said} customer {pair.customer_id}" for pair in back), len(back))
+    texts = (
+        english(f"customer {pair.former_id} is in the feed, but was said to go on as customer {pair.customer_id}")
+        for pair in back
+    )
+    _warn(run, texts, len(back))
 
 
 def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
@@ -137,8 +143,10 @@ def _moved(feed: Feed, run: ImportRun) -> list[KeyChange]:
     _warn(
         run,
         (
-            f"{count} row{'s' if count > 1 else ''} moved from customer {former}, who is missing from customers.csv, "
-            f"to customer {key}: a key seems to have changed"
+            english(
+                f"{count} {'rows' if count > 1 else 'row'} moved from customer {former}, who is missing from "
+                f"customers.csv, to customer {key}: a key seems to have changed"
+            )
             for key, former, count in rows
         ),
         len(rows),
@@ -168,4 +176,4 @@ def _warn(run: ImportRun, texts: Iterable[str], count: int) -> None:
     some = list(islice(texts, NAMED))
     run.warnings += some
     if count > len(some):
-        run.warnings.append(f"and {count - len(some)} more of these, all under Key changes in the admin")
+        run.warnings.append(english(f"and {count - len(some)} more of these, all under Key changes in the admin"))

@@ -47,6 +47,7 @@ from customers.jobs.lock import JobLock, LockHeld, job_lock
 from customers.jobs.progress import Progress, noted
 from customers.models import FeedName, ImportRun, KeyChange, QuarantinedRow
 from customers.text.quoted import quoted
+from customers.text.say import english, in_english
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def replay_under_lock(rows: QuerySet[QuarantinedRow], started_by: str, lock: Job
     for name, feed in FEEDS.items():
         if name in feeds:
             run = ImportRun(feed=name, started_by=started_by, scope=ImportRun.Scope.REPLAY)
-            run.file = f"replay by {started_by}"
+            run.file = english(f"replay by {started_by}")
             feed_run = FeedRun(feed, run, lock, feeds_to_retry(feed))
             feed_run.replay(chosen.filter(feed=name))
             outcomes.append(feed_run.outcome(keep=True))
@@ -179,11 +180,12 @@ class FeedRun:
         before = self.run.retried
         try:
             self.lock.renew()
-            with transaction.atomic():
+            with in_english(), transaction.atomic():
                 self._retry_waiting(names)
                 self.run.save()
                 if more := self.run.retried - before:
-                    trail.record(trail.Action.REPLAY, self.run, detail=f"{more} waiting rows of other feeds")
+                    detail = english(f"{more} waiting rows of other feeds")
+                    trail.record(trail.Action.REPLAY, self.run, detail=detail)
         except (Error, LockHeld):
             logger.exception("Rows of %s could not be retried; the next import tries again", ", ".join(names))
             self.run.retried = before
@@ -192,7 +194,7 @@ class FeedRun:
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do the run's work in a transaction; what ends it early is noted in the run."""
         run = self.run
-        with ExitStack() as logged:
+        with in_english(), ExitStack() as logged:  # What runs say is stored.
             try:
                 run.save()
                 logged.enter_context(log_context.about(run=run.pk))
@@ -258,8 +260,10 @@ class FeedRun:
         ours = vouches_for(path)
         if ours is False:
             self.run.warnings.append(
-                f"{quoted(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
-                "its cells are taken as they stand, a ' before a formula included"
+                english(
+                    f"{quoted(path.name)} is not the file that {MANIFEST} names (another SHA-256); "
+                    "its cells are taken as they stand, a ' before a formula included"
+                )
             )
         return bool(ours)
 
@@ -308,7 +312,7 @@ class FeedRun:
             run.warnings.append(suppressed_warning(tried.suppressed))
         if tried.superseded:
             run.warnings.append(
-                f"{tried.superseded} replaced: what is loaded for the key is from a later file, and stays"
+                english(f"{tried.superseded} replaced: what is loaded for the key is from a later file, and stays")
             )
         self._complete()
 

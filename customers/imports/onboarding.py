@@ -18,6 +18,7 @@ from customers.models import (
     StepSighting,
     data_date,
 )
+from customers.text.say import english
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def quarantined_before_signup(run: ImportRun) -> list[tuple[int, str]]:
         except ValueError:
             continue
         if signup and completed and str(completed) < signup.isoformat():
-            found.append((line, f"completed_date: {completed} is before the signup date, {signup}"))
+            found.append((line, english(f"completed_date: {completed} is before the signup date, {signup}")))
     return found
 
 
@@ -61,11 +62,14 @@ def derive_days(stage: str) -> list[str]:
     if not wrong:
         return []
     examples = ", ".join(
-        f"line {line} ({said}, derived {'none' if days is None else days})" for line, said, days in wrong[:10]
+        english(f"line {line} ({said}, derived {'none' if days is None else days})") for line, said, days in wrong[:10]
     )
-    more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+    more = english(f" and {len(wrong) - 10} more") if len(wrong) > 10 else ""
     return [
-        f"days_to_complete disagrees with completed_date - signup_date, the derived value is used: {examples}{more}"
+        english(
+            "days_to_complete disagrees with completed_date - signup_date, the derived value is used: "
+            f"{examples}{more}"
+        )
     ]
 
 

@@ -17,8 +17,10 @@ from customers.imports.checks.cross_row import UNKNOWN_CUSTOMER
 from customers.imports.stage import PROBLEM, STAGE
 from customers.imports.strategies.file_load import FileLoad
 from customers.models import ImportRun, QuarantinedRow
+from customers.text.say import english
 
 _KEYS_AT_ONCE = 500
+CHANGED_WHILE_READ = english("the file changed while it was read; import it again once it is complete")
 
 Reasons = list[tuple[int, str]]
 """Kinds of problem and their texts."""
@@ -54,7 +56,7 @@ def examples(run: ImportRun) -> str:
     found: dict[int, str] = {line: reasons[0] for line, reasons in first}
     for line, message in fetch(f"SELECT line, message FROM {PROBLEM} ORDER BY line, kind LIMIT 3"):
         found.setdefault(line, message)
-    return "; ".join(f"line {line}: {found[line]}" for line in sorted(found)[:3])
+    return "; ".join(english(f"line {line}: {found[line]}") for line in sorted(found)[:3])
 
 
 def quarantine_problems(run: ImportRun, again: Iterable[QuarantinedRow]) -> None:
@@ -144,7 +146,7 @@ def read_again(file: FileLoad, in_memory: Iterable[Record] | None) -> Iterator[Q
             record = next((record for record in records if record.line >= line), None)
             cells = file.row_cells(record, header)[0] if record and record.line == line else None
             if not record or not cells or cells[feed.column_names.index("id")] != key:
-                raise Refused("the file changed while it was read; import it again once it is complete")
+                raise Refused(CHANGED_WHILE_READ)
             row = quarantined_row(feed, run, header, record, cells, [])
             add_problems_to(row, found)
             yield row

@@ -23,6 +23,7 @@ from customers.imports.merge import mark_found, merge
 from customers.imports.quarantine import add_problems_to, problems_of
 from customers.imports.stage import PROBLEM, STAGE, create_stage
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow
+from customers.text.say import english
 
 _QUARANTINE = table_of(QuarantinedRow)
 _SUPERSEDED = "superseded"
@@ -143,7 +144,8 @@ class _FileRetry:
         for row in bad:
             row.waits_for_customer = False
             if row.customer_key in unknown:
-                row.reasons = [*row.reasons, f"customer_id: there is no customer {row.customer_key}"]
+                why = english(f"customer_id: there is no customer {row.customer_key}")
+                row.reasons = [*row.reasons, why]
         self._refuse(bad)
 
     def _delete_erased(self, rows: Sequence[QuarantinedRow]) -> None:

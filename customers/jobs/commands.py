@@ -8,9 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, TextIO
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection, transaction
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from customers.audit import trail
 from customers.audit.trail import Actor, user_name
@@ -54,7 +55,24 @@ class Unbreakable:
         return getattr(self._out, name)
 
 
-class AuditedCommand(BaseCommand):
+class SpokenCommand(BaseCommand):
+    """A command that speaks to its operator in the first of ``LANGUAGES``; what it works on is said in English."""
+
+    about: ClassVar[Words] = ""
+    """What the help says of the command."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command for a command line."""
+        with override(settings.OFFERED_LANGUAGES[0]):
+            super().run_from_argv(argv)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> CommandParser:
+        """Return the parser, whose help says what the command is about."""
+        self.help = str(self.about)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+
+class AuditedCommand(SpokenCommand):
     """A command whose runs are in the audit, unless it has done nothing; so is who did what it does.
 
     It ends with ``EXIT_BUSY`` where another process has the lock that it needs, and with ``EXIT_FAILED`` where the

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.audit.export import record_export
 from customers.core.pages import lead_to_form, narrowed
@@ -17,7 +18,10 @@ from customers.models import FeedName, Fix, QuarantinedRow
 from customers.quarantine.filters import ReasonFilter, RunFilter, StatusFilter, asks_for_all_open, open_by_default
 from customers.quarantine.views import corrections, fix_address, replay_and_tell
 from customers.text.quoted import cut
+from customers.text.say import Words, english, say
+from customers.text.written import number
 
+CSV_TYPE = english("text/csv; charset=utf-8")
 SHORT_TEXT = 120
 """The length of a text in a list."""
 
@@ -26,8 +30,8 @@ SHORT_TEXT = 120
 class QuarantinedRowAdmin(ReadOnlyAdmin):
     """Rows that were not loaded, with every reason: to be fixed, replayed, or corrected in a spreadsheet."""
 
-    called = "Quarantine"
-    nothing_yet = "No row waits here: every row of the files was loaded."
+    called = gettext_lazy("Quarantine")
+    nothing_yet = gettext_lazy("No row waits here: every row of the files was loaded.")
     list_display: tuple[str, ...] = ("feed", "run", "line", "reasons_in_words", "status", "fix_link")
     list_filter = ["feed", StatusFilter, ReasonFilter, RunFilter, "waits_for_customer"]
     list_before_template = "customers/quarantine/tools.html"
@@ -83,7 +87,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         return asked not in set(QuarantinedRow.Status.values) - {QuarantinedRow.Status.OPEN}
 
     @staticmethod
-    def _feeds_to_correct() -> list[tuple[str, str]]:
+    def _feeds_to_correct() -> list[tuple[str, Words]]:
         """Return the feeds with open rows, each with its label."""
         open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
         names = set(open_rows.values_list("feed", flat=True).distinct())
@@ -93,25 +97,26 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
     def _may_download(request: HttpRequest) -> bool:
         return request.user.has_perms(["customers.view_quarantinedrow", "customers.export_customer"])
 
-    @admin.display(description="waits for its customer")
+    @admin.display(description=gettext_lazy("waits for its customer"))
     def waiting(self, row: QuarantinedRow) -> str:
         """Return in words whether later imports try the row again; a red cross would read as a fault."""
-        return "Yes; later imports try it again" if row.waits_for_customer else "No"
+        return gettext("Yes; later imports try it again") if row.waits_for_customer else gettext("No")
 
-    @admin.display(description="index")
+    @admin.display(description=gettext_lazy("index"))
     def index(self, row: QuarantinedRow) -> str:
         """Return where a row stands in what a program has sent, from 0; no file has a line of it."""
-        return f"{row.line:,}"
+        return number(row.line)
 
-    @admin.display(description="fix")
+    @admin.display(description=gettext_lazy("fix"))
     def fix_link(self, row: QuarantinedRow) -> str | None:
         """Return the link to the form that fixes an open row."""
         if row.status != QuarantinedRow.Status.OPEN:
             return None
-        what = "line" if row.run.has_file else "index"
-        return format_html('<a class="underline" href="{}">Fix {} {}</a>', fix_address(row), what, row.line)
+        place = str(row.line)
+        label = say("Fix line {line}", line=place) if row.run.has_file else say("Fix index {index}", index=place)
+        return format_html('<a class="underline" href="{}">{}</a>', fix_address(row), label)
 
-    @admin.action(description="Replay selected rows", permissions=["fix"])
+    @admin.action(description=gettext_lazy("Replay selected rows"), permissions=["fix"])
     def replay_chosen(self, request: HttpRequest, rows: QuerySet[QuarantinedRow]) -> None:
         """Replay the selected rows."""
         replay_and_tell(request, rows)
@@ -140,18 +145,18 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
         if not self._may_download(request):
             raise PermissionDenied
         if feed not in FEEDS:
-            raise Http404("There is no such feed.")
+            raise Http404(gettext("There is no such feed."))
         rows = self._shown(request)
-        response = HttpResponse(corrections(FEEDS[feed], rows), content_type="text/csv; charset=utf-8")
+        response = HttpResponse(corrections(FEEDS[feed], rows), content_type=CSV_TYPE)
         count = rows.filter(feed=feed, status=QuarantinedRow.Status.OPEN).count()
-        record_export(request, f"quarantine of {feed}", count)
+        record_export(request, english(f"quarantine of {feed}"), count)
         response["Content-Disposition"] = content_disposition_header(True, f"{feed}-quarantined.csv")
         return response
 
     def _shown(self, request: HttpRequest) -> QuerySet[QuarantinedRow]:
         return narrowed(lambda: self.get_changelist_instance(request).get_queryset(request))
 
-    @admin.display(description="reasons")
+    @admin.display(description=gettext_lazy("reasons"))
     def reasons_in_words(self, row: QuarantinedRow) -> str:
         """Return all reasons in one line."""
         return "; ".join(row.reasons)
@@ -161,7 +166,7 @@ class QuarantinedRowAdmin(ReadOnlyAdmin):
 class FixAdmin(ReadOnlyAdmin):
     """Fixes that are remembered. Deleting one forgets it; what was loaded by it stays."""
 
-    nothing_yet = "Fixes are kept here when somebody corrects a row in quarantine."
+    nothing_yet = gettext_lazy("Fixes are kept here when somebody corrects a row in quarantine.")
     list_display = ["feed", "raw_text", "read_as", "made_by", "made_at"]
     list_filter = ["feed", "made_by"]
     search_fields = ["raw"]
@@ -171,12 +176,12 @@ class FixAdmin(ReadOnlyAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("customers.delete_fix")
 
-    @admin.display(description="raw text")
+    @admin.display(description=gettext_lazy("raw text"))
     def raw_text(self, fix: Fix) -> str:
         """Return the beginning of the text."""
         return cut(fix.raw, SHORT_TEXT)
 
-    @admin.display(description="read as")
+    @admin.display(description=gettext_lazy("read as"))
     def read_as(self, fix: Fix) -> str:
         """Return the cells by their columns; by number where the feed has other columns today."""
         names = FEEDS[fix.feed].column_names

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
+from django.utils.translation import gettext
 
 from customers.archive.erased import ErasedIds, customer_column
 from customers.core.limits import BATCH_SIZE
@@ -29,6 +30,7 @@ from customers.jobs.lock import JobLock, LockHeld, job_lock_within
 from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import cut
+from customers.text.say import say
 from customers.text.text_fields import TextAreaField, one_break
 
 MAX_RAW = 10_000
@@ -84,7 +86,8 @@ class FixForm(ConflictForm, forms.Form):
         # Only a bound form has it: it matters to those who send the guess unchanged.
         if self.is_guess and self.is_bound:
             self.fields[COMPARED] = forms.BooleanField(
-                required=False, label="I have compared these cells with the text above: they are right as they are"
+                required=False,
+                label=gettext("I have compared these cells with the text above: they are right as they are"),
             )
 
     def row_fields(self) -> list[str]:
@@ -98,11 +101,12 @@ class FixForm(ConflictForm, forms.Form):
         unchanged = not self.errors and self.cells() == list(self.before.values())
         if self.is_guess and unchanged and not self.cleaned_data[COMPARED]:
             self.add_error(
-                COMPARED, "The text has too many or too few cells, and these are a guess: correct them, or tick this."
+                COMPARED,
+                gettext("The text has too many or too few cells, and these are a guess: correct them, or tick this."),
             )
         name = customer_column(self.feed)
         if self.cleaned_data.get(name, "").strip(BLANKS) in ErasedIds():
-            self.add_error(name, "This customer was erased: their rows are left out.")
+            self.add_error(name, gettext("This customer was erased: their rows are left out."))
 
     def columns(self) -> Iterator[tuple[forms.BoundField, list[str], bool]]:
         """Yield each field, the reasons about it, and whether it is required."""
@@ -128,7 +132,9 @@ def fix_row(request: HttpRequest, pk: int) -> HttpResponse:
             with job_lock_within(SECONDS_TO_WAIT, "import") as lock:
                 return _fix(request, _row(pk), lock)
         except LockHeld:
-            messages.error(request, "An import is running: nothing is saved yet. Try again when it has ended.")
+            messages.error(
+                request, gettext("An import is running: nothing is saved yet. Try again when it has ended.")
+            )
             return _page(request, row, FixForm(row, request.POST), HTTPStatus.CONFLICT)
     if row.run.scope == ImportRun.Scope.EVENTS:
         return redirect(fix_address(row))
@@ -143,7 +149,12 @@ def _row(pk: int) -> QuarantinedRow:
 
 
 def _no_longer(row: QuarantinedRow) -> str:
-    return f"Line {row.line} is no longer in quarantine: {row.get_status_display().lower()}."
+    line = str(row.line)
+    if row.status == QuarantinedRow.Status.LOADED:
+        return say("Line {line} is no longer in quarantine: resolved.", line=line)
+    if row.status == QuarantinedRow.Status.SUPERSEDED:
+        return say("Line {line} is no longer in quarantine: replaced.", line=line)
+    return say("Line {line} is no longer in quarantine: rejected.", line=line)
 
 
 def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpResponse:
@@ -167,7 +178,7 @@ def _fix(request: HttpRequest, row: QuarantinedRow, lock: JobLock) -> HttpRespon
 
 def _page(request: HttpRequest, row: QuarantinedRow, form: FixForm, status: int = 200) -> HttpResponse:
     context = {
-        "title": f"Fix line {row.line} of {row.run.file}",
+        "title": say("Fix line {line} of {file}", line=str(row.line), file=row.run.file),
         "row": row,
         "form": form,
         "raw": row.raw[:MAX_RAW],
@@ -205,16 +216,34 @@ def tell_replayed(request: HttpRequest, replayed: Callable[[], list[Outcome]]) -
     if outcomes is None:
         return
     if not outcomes:
-        messages.info(request, "None of these rows is in quarantine any more: nothing was replayed.")
+        messages.info(request, gettext("None of these rows is in quarantine any more: nothing was replayed."))
     for outcome in outcomes:
-        counts = f"{outcome.created} created, {outcome.updated} updated, {outcome.unchanged} unchanged"
-        text = f"Run {outcome.run}, {outcome.feed}: {counts}, {outcome.quarantined} still in quarantine."
-        if not outcome.loaded:
-            messages.error(request, f"Run {outcome.run}, {outcome.feed}: nothing was replayed: {outcome.reason}")
+        if outcome.loaded:
+            level = messages.WARNING if outcome.quarantined else messages.SUCCESS
+            messages.add_message(request, level, _replayed(outcome))
         else:
-            messages.add_message(request, messages.WARNING if outcome.quarantined else messages.SUCCESS, text)
+            why = say(
+                "Run {run}, {feed}: nothing was replayed: {why}",
+                run=str(outcome.run),
+                feed=outcome.feed,
+                why=outcome.reason or "",
+            )
+            messages.error(request, why)
         for warning in outcome.warnings:
             messages.warning(request, warning)
+
+
+def _replayed(outcome: Outcome) -> str:
+    return say(
+        "Run {run}, {feed}: {created} created, {updated} updated, {unchanged} unchanged, {quarantined} still in "
+        "quarantine.",
+        run=str(outcome.run),
+        feed=outcome.feed,
+        created=outcome.created,
+        updated=outcome.updated,
+        unchanged=outcome.unchanged,
+        quarantined=outcome.quarantined,
+    )
 
 
 def corrections(feed: Feed, rows: QuerySet[QuarantinedRow]) -> bytes:

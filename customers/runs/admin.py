@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext, gettext_lazy
 from unfold.decorators import display
 
 from customers.archive import files
@@ -25,13 +26,15 @@ from customers.models import ImportRun
 from customers.runs.filters import SourceFilter
 from customers.runs.page import CHANGES_PER_PAGE, SHORT_HASH, changed_rows, counts
 from customers.runs.times import duration, took, when
+from customers.text.say import english, in_english, say
+from customers.text.written import number
 
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin):
     """The ledger of imports: a list, and a page for each run."""
 
-    nothing_yet = "Every file that is loaded gets a line here."
+    nothing_yet = gettext_lazy("Every file that is loaded gets a line here.")
     comes_from_files = True
     list_display = [
         "id",
@@ -55,7 +58,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return run.sha256[:SHORT_HASH]
 
     @display(
-        description="status",
+        description=gettext_lazy("status"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="status",
         label={"loaded": "success", "refused": "danger", "failed": "danger", "interrupted": "warning"},
     )
@@ -92,7 +95,9 @@ class ImportRunAdmin(ReadOnlyAdmin):
         place = files.find(run)
         if place is None:
             return self._page(request, run, status=404)
-        trail.record(trail.Action.EXPORT, f"file of {run}", detail=f"{run.size:,} bytes, {run.rows:,} rows")
+        with in_english():
+            size = english(f"{number(run.size)} bytes, {number(run.rows)} rows")
+            trail.record(trail.Action.EXPORT, english(f"file of {run}"), detail=size)
         response = StreamingHttpResponse(_unpacked(place), content_type="application/octet-stream")
         redacted = files.is_redacted(place)
         if not redacted:
@@ -106,7 +111,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, run):
             raise PermissionDenied
         if not isinstance(run, ImportRun):
-            raise Http404("There is no such run.")
+            raise Http404(gettext("There is no such run."))
         return run
 
     def _page(self, request: HttpRequest, run: ImportRun, status: int = 200) -> HttpResponse:
@@ -114,7 +119,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         so_far = read_so_far() if run.status == ImportRun.Status.RUNNING else None
         page = Paginator(run.changes.order_by("model", "key"), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
         context = {
-            "title": f"Run {run.pk}: {run.file}",
+            "title": say("Run {run}: {file}", run=str(run.pk), file=run.file),
             "run": run,
             "so_far": so_far if so_far and so_far.run == run.pk else None,
             "counts": counts(run),

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.models import ImportRun
 
@@ -19,11 +20,11 @@ FILES, REPORTED, ALL = "files", "reported", "all"
 class SourceFilter(admin.SimpleListFilter):
     """Filter by source: files, unless asked otherwise, because an ingest may add two runs each minute."""
 
-    title = "source"
+    title = gettext_lazy("source")
     parameter_name = "source"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [(FILES, "Files"), (REPORTED, "Reported by the API"), (ALL, "All")]
+        return [(FILES, gettext("Files")), (REPORTED, gettext("Reported by the API")), (ALL, gettext("All"))]
 
     def choices(self, changelist: ChangeList) -> "Iterator[_ListFilterChoices]":
         """Yield the sources, without Django's choice of none, which is that of files."""

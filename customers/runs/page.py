@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 from django.apps import apps
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils.translation import gettext, pgettext
 
 from customers.feeds.declarations import FEEDS
 from customers.models import ImportRun, LoadedRow, QuarantinedRow, RowChange
+from customers.text.say import say
 
 SHORT_HASH = 12
 CHANGES_PER_PAGE = 50
@@ -33,34 +35,34 @@ def counts(run: ImportRun) -> list[Count]:
     """Return what became of the rows of the file, and of those of earlier files."""
     if run.undoes_id:
         return [
-            Count("Restored", run.created),
-            Count("Reverted", run.updated),
-            Count("Removed", run.deleted),
-            Count("Skipped", run.unchanged, hint="changed since by another run"),
+            Count(gettext("Restored"), run.created),
+            Count(gettext("Reverted"), run.updated),
+            Count(gettext("Removed"), run.deleted),
+            Count(gettext("Skipped"), run.unchanged, hint=gettext("changed since by another run")),
         ]
     quarantine = reverse("admin:customers_quarantinedrow_changelist")
     if run.scope == ImportRun.Scope.REPLAY:
         closed = run.created + run.updated + run.unchanged
         return [
-            Count("Created", run.created),
-            Count("Updated", run.updated),
-            Count("Unchanged", run.unchanged, hint="the data say so already, or something newer"),
-            Count("Still in quarantine", run.quarantined),
-            Count("Left the quarantine", closed, _when(closed, f"{quarantine}?resolved_by={run.pk}")),
-            Count("Retried", run.retried, hint="rows of other feeds that waited for these"),
+            Count(gettext("Created"), run.created),
+            Count(gettext("Updated"), run.updated),
+            Count(gettext("Unchanged"), run.unchanged, hint=gettext("the data say so already, or something newer")),
+            Count(gettext("Still in quarantine"), run.quarantined),
+            Count(gettext("Left the quarantine"), closed, _when(closed, f"{quarantine}?resolved_by={run.pk}")),
+            Count(gettext("Retried"), run.retried, hint=gettext("rows of other feeds that waited for these")),
         ]
     changed = "" if run.undone_by_id else rows_address(run.feed, run=run.pk)
     loaded = QuarantinedRow.Status.LOADED.value
     return [
-        Count("Created", run.created, _when(run.created, changed)),
-        Count("Updated", run.updated, _when(run.updated, changed)),
-        Count("Unchanged", run.unchanged),
-        Count("Quarantined", run.quarantined, _when(run.quarantined, f"{quarantine}?run={run.pk}")),
+        Count(gettext("Created"), run.created, _when(run.created, changed)),
+        Count(gettext("Updated"), run.updated, _when(run.updated, changed)),
+        Count(gettext("Unchanged"), run.unchanged),
+        Count(gettext("Quarantined"), run.quarantined, _when(run.quarantined, f"{quarantine}?run={run.pk}")),
         Count(
-            "Retried",
+            gettext("Retried"),
             run.retried,
             _when(run.retried, f"{quarantine}?resolved_by={run.pk}&status__exact={loaded}"),
-            "rows of earlier files that left the quarantine",
+            gettext("rows of earlier files that left the quarantine"),
         ),
         *_replaced(run),
         *_missing(run),
@@ -68,8 +70,8 @@ def counts(run: ImportRun) -> list[Count]:
 
 
 def _replaced(run: ImportRun) -> list[Count]:
-    hint = "reported by the product before, and in the file now"
-    return [Count("Replaced", run.deleted, hint=hint)] if run.deleted else []
+    hint = gettext("reported by the product before, and in the file now")
+    return [Count(gettext("Replaced"), run.deleted, hint=hint)] if run.deleted else []
 
 
 def _missing(run: ImportRun) -> list[Count]:
@@ -78,8 +80,13 @@ def _missing(run: ImportRun) -> list[Count]:
         return []
     gone = "" if run.undone_by_id else rows_address(run.feed, missing_since=run.pk)
     return [
-        Count("Newly missing", run.missing, _when(run.missing, gone), "there before, but not in this file"),
-        Count("Back", run.returned, hint="missing before, now back"),
+        Count(
+            gettext("Newly missing"),
+            run.missing,
+            _when(run.missing, gone),
+            gettext("there before, but not in this file"),
+        ),
+        Count(pgettext("rows of a feed", "Back"), run.returned, hint=gettext("missing before, now back")),
     ]
 
 
@@ -101,6 +108,7 @@ class ChangedRow:
     what: str
     cells: Sequence[ChangedCell]
     note: str
+    is_update: bool = False
 
 
 def changed_rows(changes: Iterable[RowChange]) -> list[ChangedRow]:
@@ -120,27 +128,29 @@ def _changed(change: RowChange, row: LoadedRow | None) -> ChangedRow:
     link = reverse(f"admin:customers_{change.model}_change", args=[quote(change.key)]) if row else ""
     label = f"{apps.get_model('customers', change.model)._meta.verbose_name} {change.key}"
     if change.reason:
-        return ChangedRow(label, link, "Skipped", [], change.reason)
-    what = "Created" if change.before is None else "Deleted" if change.after is None else "Updated"
+        return ChangedRow(label, link, gettext("Skipped"), [], change.reason)
+    is_update = change.before is not None and change.after is not None
+    what = gettext("Updated") if is_update else gettext("Created") if change.before is None else gettext("Deleted")
     before, after = change.before or {}, change.after or {}
     columns = [name for name in {**before, **after} if name not in _PROVENANCE]
     cells = [
         ChangedCell(name, before.get(name), after.get(name)) for name in columns if before.get(name) != after.get(name)
     ]
-    return ChangedRow(label, link, what, cells, _since(change, row) if change.model in _FEED_MODELS else "")
+    note = _since(change, row) if change.model in _FEED_MODELS else ""
+    return ChangedRow(label, link, what, cells, note, is_update)
 
 
 def _since(change: RowChange, row: LoadedRow | None) -> str:
     """Return what became of the row after this change, where it is no longer as the change left it."""
     if row is None:
-        return "removed since" if change.after else ""
+        return gettext("removed since") if change.after else ""
     if change.after is None:
-        return f"restored by run {row.run_id}"
+        return say("restored by run {run}", run=str(row.run_id))
     if _source(change.after) == (row.run_id, row.line):
         return ""
     if change.before and _source(change.before) == (row.run_id, row.line):
-        return "reverted since"
-    return f"changed again by run {row.run_id}"
+        return gettext("reverted since")
+    return say("changed again by run {run}", run=str(row.run_id))
 
 
 def _source(row: dict[str, object]) -> tuple[object, object]:

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Protocol
 
 from django.contrib import admin
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy
+
+from customers.text.say import say
+from customers.text.written import decimals, moment
 
 
 class Timed(Protocol):
@@ -15,13 +17,13 @@ class Timed(Protocol):
     finished_at: datetime | None
 
 
-@admin.display(description="started", ordering="started_at")
+@admin.display(description=gettext_lazy("started"), ordering="started_at")
 def when(row: Timed) -> str:
     """Return when it began, in one line: a column of an admin's list."""
-    return date_format(localtime(row.started_at), "j M Y, H:i").replace(" ", "\u00a0")
+    return moment(row.started_at).replace(" ", "\u00a0")
 
 
-@admin.display(description="duration")
+@admin.display(description=gettext_lazy("duration"))
 def took(row: Timed) -> str:
     """Return how long it took, in one line: a column of an admin's list."""
     return (duration(row.started_at, row.finished_at) or "–").replace(" ", "\u00a0")
@@ -33,7 +35,11 @@ def duration(started_at: datetime, finished_at: datetime | None) -> str | None:
         return None
     seconds = max((finished_at - started_at).total_seconds(), 0)
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
+        if seconds < 0.1:
+            return say("< {seconds} s", seconds=decimals(0.1, 1))
+        return say("{seconds} s", seconds=decimals(seconds, 1))
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    if hours:
+        return say("{hours} h {minutes} min", hours=hours, minutes=minutes)
+    return say("{minutes} min {seconds} s", minutes=minutes, seconds=seconds)

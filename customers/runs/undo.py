@@ -39,10 +39,13 @@ from customers.models import (
 )
 from customers.runs.undo_fixes import take_fixes
 from customers.runs.undo_reported import give_way
+from customers.text.say import english, in_english, say
+from customers.text.written import number
 
 logger = logging.getLogger(__name__)
 
 MAX_REASONS = 20
+_HAS_ANOTHER = english("'its customer has another row now'")
 _OF_CUSTOMERS = [feed.model for feed in FEEDS.values() if feed.of_customers]
 _MODELS: list[type[LoadedRow]] = [Customer, *_OF_CUSTOMERS]
 
@@ -58,7 +61,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
     ``NotUndoable`` where there is nothing to undo, and ``LockHeld`` while an import runs.
     """
     _undoable(run)
-    with job_lock("import"):
+    with job_lock("import"), in_english():  # What an undo says is stored.
         run = _undoable(run)
         undoing = _start(run, started_by)
         undoing.save()
@@ -85,7 +88,7 @@ def undo(run: ImportRun, started_by: str) -> ImportRun:
 def preview_undo(run: ImportRun) -> ImportRun:
     """Return what ``undo`` would do, with the exact counts: undo, and roll back. Raises the same errors."""
     _undoable(run)
-    with job_lock("import"), rolled_back():
+    with job_lock("import"), rolled_back(), in_english():
         run = _undoable(run)
         undoing = _start(run, "")
         undoing.save()
@@ -95,9 +98,12 @@ def preview_undo(run: ImportRun) -> ImportRun:
 
 def undo_summary(undoing: ImportRun) -> str:
     """Return an undo's counts in words."""
-    return (
-        f"{undoing.deleted:,} deleted, {undoing.updated:,} put back, {undoing.created:,} created again, "
-        f"{undoing.unchanged:,} left"
+    return say(
+        "{deleted} deleted, {updated} put back, {created} created again, {left} left",
+        deleted=undoing.deleted,
+        updated=undoing.updated,
+        created=undoing.created,
+        left=undoing.unchanged,
     )
 
 
@@ -109,7 +115,7 @@ def _undoable(run: ImportRun) -> ImportRun:
 
 
 def _start(run: ImportRun, started_by: str, **values: object) -> ImportRun:
-    return ImportRun(feed=run.feed, file=f"undo of run {run.pk}", started_by=started_by, undoes=run, **values)
+    return ImportRun(feed=run.feed, file=english(f"undo of run {run.pk}"), started_by=started_by, undoes=run, **values)
 
 
 class UndoPlan:
@@ -218,7 +224,7 @@ class UndoPlan:
         customer = json_field("c.after", "customer_id")
         self._reject(
             model,
-            f"'there is no customer ' || {customer}",
+            english(f"'there is no customer ' || {customer}"),
             f"""c.after IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM {table_of(Customer)} k WHERE k.id = {customer})""",
         )
@@ -230,7 +236,7 @@ class UndoPlan:
             WHERE x.customer_id = {json_field("c.after", "customer_id")} AND x.id NOT IN (
                 SELECT p.key FROM {CHANGE} p WHERE p.run_id = {int(self.undoing.pk)}
                     AND p.model = '{journal_name(model)}' AND p.reason = '' AND p.before IS NOT NULL)"""
-        while self._reject(model, "'its customer has another row now'", f"c.after IS NOT NULL AND EXISTS ({others})"):
+        while self._reject(model, _HAS_ANOTHER, f"c.after IS NOT NULL AND EXISTS ({others})"):
             pass
 
     def _choose_sightings(self) -> None:
@@ -268,7 +274,7 @@ class UndoPlan:
                     names += f" AND x.state = '{KeyChange.State.JOINED.value}'"
                 self._reject(
                     Customer,
-                    f"'still has {model._meta.verbose_name_plural}'",
+                    english(f"'still has {model._meta.verbose_name_plural}'"),
                     f"c.after IS NULL AND EXISTS ({names})",
                 )
 
@@ -363,7 +369,9 @@ def _what_was_left(undoing: ImportRun) -> list[str]:
     """Return a warning for each model and reason with an example; the journal has the rows."""
     reasons = undoing.changes.left().order_by("model", "reason").values_list("model", "reason")
     return [
-        f"{count:,} {model} {'rows' if count > 1 else 'row'} left: {reason} ({'such as ' if count > 1 else ''}{key})"
+        english(f"{number(count)} {model} rows left: {reason} (such as {key})")
+        if count > 1
+        else english(f"1 {model} row left: {reason} ({key})")
         for model, reason, count, key in reasons.annotate(Count("pk"), Min("key"))[:MAX_REASONS]
     ]
 

@@ -8,6 +8,7 @@ from customers.feeds.declarations import FEEDS
 from customers.imports.fixes import cells_as_read
 from customers.imports.journal import journal_name
 from customers.models import Fix, ImportRun, QuarantinedRow, RowChange
+from customers.text.say import english
 
 
 def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
@@ -21,12 +22,14 @@ def take_fixes(run: ImportRun, undoing: ImportRun) -> None:
         moved = _take(run, undoing)
     else:
         return
-    fixes = "1 fix goes" if moved == 1 else f"{abs(moved)} fixes go"
+    fixes = english("1 fix goes") if moved == 1 else english(f"{abs(moved)} fixes go")
     if moved > 0:
-        undoing.warnings.append(f"{fixes} with it: the next file that has these rows leaves them in quarantine")
+        undoing.warnings.append(
+            english(f"{fixes} with it: the next file that has these rows leaves them in quarantine")
+        )
     elif moved < 0:
-        fixes = "1 fix is" if moved == -1 else f"{-moved} fixes are"
-        undoing.warnings.append(f"{fixes} restored: the next file that has these rows is read by them")
+        fixes = english("1 fix is") if moved == -1 else english(f"{-moved} fixes are")
+        undoing.warnings.append(english(f"{fixes} restored: the next file that has these rows is read by them"))
 
 
 def _take(run: ImportRun, undoing: ImportRun) -> int:

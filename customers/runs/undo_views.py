@@ -8,6 +8,7 @@ from customers.core.pages import admin_page, admin_response
 from customers.jobs.pages import IMPORT_RUNS, failures_told
 from customers.models import ImportRun
 from customers.runs.undo import NotUndoable, preview_undo, undo, undo_summary
+from customers.text.say import say
 
 
 @admin_page("customers.view_importrun", "customers.undo_importrun")
@@ -18,12 +19,14 @@ def undo_run(request: HttpRequest, pk: int) -> HttpResponse:
         if request.method == "POST":
             undoing = undo(run, request.user.get_username())
             if undoing.status == ImportRun.Status.LOADED:
-                messages.success(request, f"Run {run.pk} is undone: {undo_summary(undoing)}.")
+                counts = undo_summary(undoing)
+                messages.success(request, say("Run {run} is undone: {counts}.", run=str(run.pk), counts=counts))
             else:
-                messages.error(request, f"Run {run.pk} was not undone: {undoing.reason}")
+                why = say("Run {run} was not undone: {why}", run=str(run.pk), why=undoing.reason)
+                messages.error(request, why)
             return redirect("admin:customers_importrun_change", undoing.pk)
         context = {
-            "title": f"Undo run {run.pk}",
+            "title": say("Undo run {run}", run=str(run.pk)),
             "run": run,
             "expected": preview_undo(run),
         }

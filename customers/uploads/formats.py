@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from django.utils.translation import gettext, gettext_lazy
+
 from customers.core.files import open_file
 from customers.text.quoted import quoted
+from customers.text.say import Words, english, in_english, say
 from customers.workbooks.sheet import SheetPart
 from customers.workbooks.workbook import Workbook
 from customers.workbooks.xml_part import NotTaken
@@ -28,17 +31,17 @@ MAX_LINES = 2**20
 _BLOCK = 256 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _OTHER_ZIPS = {
-    b"opendocument": "an OpenDocument file",
-    b"sheet.binary": "an Excel binary workbook (.xlsb)",
-    b"wordprocessingml": "a Word document",
-    b"presentationml": "a PowerPoint presentation",
+    b"opendocument": gettext_lazy("an OpenDocument file"),
+    b"sheet.binary": gettext_lazy("an Excel binary workbook (.xlsb)"),
+    b"wordprocessingml": gettext_lazy("a Word document"),
+    b"presentationml": gettext_lazy("a PowerPoint presentation"),
 }
 
 
 class UploadFormat(ABC):
     """A format that an upload may have: its name in words, and the ending of its files' names."""
 
-    word: str
+    word: Words
     ending: str
 
     @abstractmethod
@@ -61,7 +64,7 @@ class UploadFormat(ABC):
 class FeedCsv(UploadFormat):
     """CSV, which is stored as it is."""
 
-    word, ending = "text", ".csv"
+    word, ending = gettext_lazy("text"), ".csv"
 
     def recognises(self, beginning: bytes) -> bool:
         return True
@@ -77,7 +80,7 @@ class FeedCsv(UploadFormat):
 class PackedCsv(UploadFormat):
     """CSV, gzipped, which the loader unpacks."""
 
-    word, ending = "a gzip file", ".csv.gz"
+    word, ending = gettext_lazy("a gzip file"), ".csv.gz"
 
     def recognises(self, beginning: bytes) -> bool:
         return beginning.startswith(b"\x1f\x8b")
@@ -99,7 +102,7 @@ class PackedCsv(UploadFormat):
 class FeedXlsx(UploadFormat):
     """An Excel workbook, of which one sheet becomes a CSV."""
 
-    word, ending = "an Excel workbook", ".xlsx"
+    word, ending = gettext_lazy("an Excel workbook"), ".xlsx"
 
     def recognises(self, beginning: bytes) -> bool:
         """Recognise ZIP's first bytes; ``convert`` looks into the file."""
@@ -118,12 +121,15 @@ class FeedXlsx(UploadFormat):
                 with _Writer(target) as writer:
                     part = SheetPart(texts, styles, writer.write)
                     book.read(sheet.path, part)
-            return [*_notes(sheet.name, [one.name for one in sheets if one is not sheet]), *part.notes()]
+            with in_english():  # They are stored.
+                return [*_notes(sheet.name, [one.name for one in sheets if one is not sheet]), *part.notes()]
         except NotTaken:
             raise
         except Exception as error:
             logger.exception("A workbook cannot be read")
-            raise NotTaken("The workbook is damaged: open it in Excel, save it again, or save it as CSV.") from error
+            raise NotTaken(
+                gettext("The workbook is damaged: open it in Excel, save it again, or save it as CSV.")
+            ) from error
 
 
 FORMATS = (PackedCsv(), FeedXlsx(), FeedCsv())
@@ -137,17 +143,32 @@ def format_of(path: Path, name: str) -> UploadFormat:
         beginning = file.read(len(_OLE))
     if beginning == _OLE:
         raise NotTaken(
-            "This is an old Excel file (.xls), or one with a password: save it as .xlsx without a password, or as CSV."
+            gettext(
+                "This is an old Excel file (.xls), or one with a password: save it as .xlsx without a password, or "
+                "as CSV."
+            )
         )
     recognised = next(one for one in FORMATS if one.recognises(beginning))
     named = next((ending for ending in ENDINGS if name.lower().endswith(ending)), None)
     if named == recognised.ending:
         return recognised
     if named is None:
-        raise NotTaken(f"{quoted(name)} is no file for this page: its name ends in none of {', '.join(ENDINGS)}.")
+        raise NotTaken(
+            say(
+                "{name} is no file for this page: its name ends in none of {endings}.",
+                name=quoted(name),
+                endings=", ".join(ENDINGS),
+            )
+        )
     raise NotTaken(
-        f"The name of {quoted(name)} ends in {named}, but by its content it is {recognised.word}: "
-        f"if that is right, let its name end in {recognised.ending}."
+        say(
+            "The name of {name} ends in {named}, but by its content it is {kind}: if that is right, let its name end "
+            "in {ending}.",
+            name=quoted(name),
+            named=named,
+            kind=recognised.word,
+            ending=recognised.ending,
+        )
     )
 
 
@@ -160,27 +181,36 @@ def _check_lines(file: IO[bytes] | gzip.GzipFile) -> None:
         feeds += block.count(b"\n")
         returns += block.count(b"\r")
         if max(feeds, returns) > MAX_LINES:
-            raise NotTaken(f"The file has more than {MAX_LINES:,} lines: import it by import_csvs, which takes any.")
+            raise NotTaken(
+                say("The file has more than {most} lines: import it by import_csvs, which takes any.", most=MAX_LINES)
+            )
 
 
 def _check_unpacked(size: int) -> None:
     if size > MAX_UNPACKED_MB * 2**20:
-        raise NotTaken(f"The file holds more than {MAX_UNPACKED_MB} MB when it is unpacked: import it by import_csvs.")
+        raise NotTaken(
+            say(
+                "The file holds more than {most} MB when it is unpacked: import it by import_csvs.",
+                most=MAX_UNPACKED_MB,
+            )
+        )
 
 
 def _check_kind(kinds: bytes) -> None:
     """Refuse a ZIP that is no workbook."""
     for sign, word in _OTHER_ZIPS.items():
         if sign in kinds:
-            raise NotTaken(f"This is {word}, not an Excel workbook: save it as .xlsx or as CSV.")
+            raise NotTaken(say("This is {kind}, not an Excel workbook: save it as .xlsx or as CSV.", kind=word))
     if b"spreadsheetml" not in kinds:
-        raise NotTaken("This is a ZIP archive, not an Excel workbook: unpack it, and upload its files one by one.")
+        raise NotTaken(
+            gettext("This is a ZIP archive, not an Excel workbook: unpack it, and upload its files one by one.")
+        )
 
 
 def _notes(title: str, others: list[str]) -> Iterator[str]:
-    yield f"The sheet {quoted(title)} was converted to CSV: hash, size and line numbers are those of the CSV."
+    yield english(f"The sheet {quoted(title)} was converted to CSV: hash, size and line numbers are those of the CSV.")
     if others:
-        yield f"Only that sheet is read, not {', '.join(map(quoted, others))}."
+        yield english(f"Only that sheet is read, not {', '.join(map(quoted, others))}.")
 
 
 class _Writer:

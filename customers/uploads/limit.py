@@ -8,6 +8,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, TemporaryFileUploadHandler
 from django.http import HttpRequest
 
+from customers.text.say import say
+from customers.text.written import decimals
+
 _FORM_BYTES = 64 * 1024
 """The bytes that a form has besides its file, at most."""
 
@@ -60,7 +63,9 @@ def too_large(request: HttpRequest) -> str:
     size = max((one.refused_bytes for one in request.upload_handlers if isinstance(one, UploadLimit)), default=0)
     if not size:
         return ""
-    return (
-        f"The file has {size / 2**20:.1f} MB; up to {settings.UPLOAD_MAX_MB} MB can be uploaded here. "
-        "Ask the operator to put it into the drop folder, for the nightly run or import_csvs, which takes any size."
+    return say(
+        "The file has {size} MB; up to {most} MB can be uploaded here. Ask the operator to put it into the drop "
+        "folder, for the nightly run or import_csvs, which takes any size.",
+        size=decimals(size / 2**20, 1),
+        most=str(settings.UPLOAD_MAX_MB),
     )

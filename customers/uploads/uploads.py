@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.translation import gettext
 
 from customers.audit import trail
 from customers.clock import program_today
@@ -20,6 +21,7 @@ from customers.imports.interface import Options
 from customers.imports.load import load_file
 from customers.jobs.lock import JobLock, job_lock
 from customers.models import ImportRun, Upload
+from customers.text.say import english, in_english, say
 from customers.uploads import store
 from customers.uploads.formats import format_of
 from customers.uploads.preview import KINDS, Rows, write_rows
@@ -62,7 +64,7 @@ def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload
         )
         with transaction.atomic():
             upload.save()
-            detail = f"{feed.name}, {upload.size} bytes, SHA-256 {upload.sha256}"
+            detail = english(f"{feed.name}, {upload.size} bytes, SHA-256 {upload.sha256}")
             trail.record(trail.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
         return upload
     except BaseException:
@@ -89,24 +91,27 @@ def confirm(
         upload = Upload.objects.filter(pk=pk).first()
         if upload is None:
             raise NotLoaded(
-                "The upload is no longer there: it was cancelled, or is older than a day. Upload it again."
+                gettext("The upload is no longer there: it was cancelled, or is older than a day. Upload it again.")
             )
         if upload.run_id:
-            raise LoadedAlready(f"{upload.file} was loaded already, by run {upload.run_id}.")
+            raise LoadedAlready(
+                say("{file} was loaded already, by run {run}.", file=upload.file, run=str(upload.run_id))
+            )
         path = _path_as_confirmed(upload, sha256, seen)
         if upload.seen != _state(FEEDS[upload.feed]):
             _preview(upload, confirmed_by, lock)
-            raise NotLoaded("The data have changed since the preview. This is the new one: look at it again.")
+            raise NotLoaded(gettext("The data have changed since the preview. This is the new one: look at it again."))
         preview = upload.preview
         if preview["reason"] and not (preview["forceable"] and force):
-            raise NotLoaded("The file is refused, so nothing was loaded.")
+            raise NotLoaded(gettext("The file is refused, so nothing was loaded."))
         options = _options(confirmed_by, force=bool(preview["reason"]), allow_misread=allow_misread)
         run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
-            with transaction.atomic():
+            with in_english(), transaction.atomic():  # The audit keeps it.
                 upload.save(update_fields=["run"])
-                trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=f"confirmed; loaded by {run}")
+                detail = english(f"confirmed; loaded by {run}")
+                trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=detail)
             store.remove_folder(store.upload_folder(upload))
     return run
 
@@ -115,18 +120,20 @@ def _path_as_confirmed(upload: Upload, sha256: str, seen: str) -> Path:
     """Return where the upload's file is; raises ``NotLoaded`` where it or its preview is not the one confirmed."""
     path = store.upload_path(upload)
     if not is_file(path) or store.sha256_of(path) != upload.sha256:
-        raise NotLoaded("The stored file is no longer the one that was uploaded: cancel this, and upload it again.")
+        raise NotLoaded(
+            gettext("The stored file is no longer the one that was uploaded: cancel this, and upload it again.")
+        )
     if sha256 != upload.sha256:
-        raise NotLoaded("What you confirmed is another file than this one: look at the preview again.")
+        raise NotLoaded(gettext("What you confirmed is another file than this one: look at the preview again."))
     if seen != upload.seen:
-        raise NotLoaded("Somebody has made a new preview since. This is it: look at it again.")
+        raise NotLoaded(gettext("Somebody has made a new preview since. This is it: look at it again."))
     return path
 
 
 def cancel(upload: Upload) -> None:
     """Remove an upload and its file. Raises ``LockHeld`` while an import runs, which may be loading it."""
     with job_lock("import"):
-        discard(upload, "cancelled; nothing of it was loaded")
+        discard(upload, english("cancelled; nothing of it was loaded"))
 
 
 def discard(upload: Upload, why: str) -> None:
@@ -152,7 +159,8 @@ def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
     if run.status == ImportRun.Status.REFUSED and not run.over_limit:
         with _dry_run(upload, feed, _options(asked_by, force=True), lock) as forced:
             if forced.status == ImportRun.Status.LOADED:
-                forced.warnings = [text for text in forced.warnings if not text.startswith(f"forced by {asked_by}: ")]
+                forced_by = english(f"forced by {asked_by}: ")
+                forced.warnings = [text for text in forced.warnings if not text.startswith(forced_by)]
                 preview = {**_preview_of(upload, feed, forced), "reason": run.reason, "forceable": True}
     upload.preview = preview
     upload.seen = seen
@@ -173,11 +181,12 @@ def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]
     """Return the result of a dry run, and write its rows into the preview's files."""
     folder = store.upload_folder(upload) / _PREVIEW
     shutil.rmtree(folder, ignore_errors=True)
-    listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
+    with in_english():  # What the rows are called is stored.
+        listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
     return {
         **{name: getattr(run, name) for name in _COUNTS},
         "missing": listed["missing"],
-        "scope": run.get_scope_display(),
+        "scope": run.scope,
         "reason": run.reason,
         "warnings": run.warnings,
         "forceable": False,

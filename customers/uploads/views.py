@@ -7,12 +7,14 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.pages import admin_page, admin_response, sent_by_form
 from customers.editing.form_keys import KEY, answer_once
 from customers.feeds.declarations import FEEDS
 from customers.jobs.pages import failures_told
 from customers.models import FeedName, ImportRun, Upload
+from customers.text.say import english, say
 from customers.uploads import uploads
 from customers.uploads.formats import ENDINGS
 from customers.uploads.limit import too_large
@@ -20,23 +22,24 @@ from customers.uploads.preview import CREATED, KINDS, MISSING, QUARANTINED, UPDA
 from customers.workbooks.xml_part import NotTaken
 
 ROWS_PER_PAGE = 50
-_BUSY = "An import is running; the upload is kept: try again when it has ended."
+_BUSY = gettext_lazy("An import is running; the upload is kept: try again when it has ended.")
 _MAY_UPLOAD = ("customers.view_importrun", "customers.upload_importrun")
 _LABELS = {
-    QUARANTINED: "Quarantined",
-    MISSING: "No longer in the file",
-    UPDATED: "Updated",
-    CREATED: "Created",
+    QUARANTINED: gettext_lazy("Quarantined"),
+    MISSING: gettext_lazy("No longer in the file"),
+    UPDATED: gettext_lazy("Updated"),
+    CREATED: gettext_lazy("Created"),
 }
 
 
 class UploadForm(forms.Form):
     """A feed and its file."""
 
-    feed = forms.ChoiceField(choices=FeedName.choices)
+    feed = forms.ChoiceField(label=gettext_lazy("Feed"), choices=FeedName.choices)
     file = forms.FileField(
+        label=gettext_lazy("File"),
         # A browser knows only the last part of .csv.gz.
-        widget=forms.FileInput({"accept": ",".join([*ENDINGS, ".gz"]), "aria-describedby": "what-is-taken"})
+        widget=forms.FileInput({"accept": ",".join([*ENDINGS, ".gz"]), "aria-describedby": "what-is-taken"}),
     )
 
 
@@ -57,11 +60,12 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         except NotTaken as refusal:
             form.add_error("file", str(refusal))
         except OSError as error:
-            form.add_error("file", f"The file cannot be stored here: {error.strerror}. Tell the operator.")
+            why = say("The file cannot be stored here: {why}. Tell the operator.", why=str(error.strerror))
+            form.add_error("file", why)
         else:
             return _received(request, upload)
     context = {
-        "title": "Upload a file",
+        "title": gettext("Upload a file"),
         "form": form,
         "endings": ENDINGS,
         "limit": settings.UPLOAD_MAX_MB,
@@ -77,7 +81,7 @@ def _received(request: HttpRequest, upload: Upload) -> HttpResponse:
     if answer is own:
         _preview_and_tell(request, upload)
     else:
-        uploads.discard(upload, "sent twice: removed again")
+        uploads.discard(upload, english("sent twice: removed again"))
     return answer
 
 
@@ -86,16 +90,19 @@ def show_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Show an upload's preview: its counts, and the rows of one kind, page by page."""
     upload = get_object_or_404(Upload.objects.select_related("run"), pk=pk)
     if upload.run:
-        messages.info(request, f"{upload.file} was loaded by this run.")
+        messages.info(request, say("{file} was loaded by this run.", file=upload.file))
         return redirect("admin:customers_importrun_change", upload.run.pk)
+    feed = FEEDS[upload.feed]
     rows = {kind: uploads.rows_of(upload, kind) for kind in _LABELS}
     kind = request.GET.get("rows", "")
     if kind not in KINDS:
         kind = next((kind for kind in rows if rows[kind]), CREATED)
     context = {
-        "title": f"Preview of {upload.file}",
+        "title": say("Preview of {file}", file=upload.file),
         "upload": upload,
-        "feed": FEEDS[upload.feed],
+        "feed": feed,
+        "called": feed.model._meta.verbose_name_plural,
+        "scope": dict(ImportRun.Scope.choices).get(scope := upload.preview.get("scope", ""), scope),
         "kind": kind,
         "tabs": [(name, _LABELS[name], len(rows[name])) for name in _LABELS if rows[name]],
         "label": _LABELS[kind],
@@ -116,7 +123,7 @@ def preview_upload(request: HttpRequest, pk: int) -> HttpResponse:
 @sent_by_form(lambda pk: reverse("customers:upload", args=[pk]))
 def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Load the file of the preview, and show the run."""
-    with failures_told(request, uploads.NotLoaded, busy=_BUSY):
+    with failures_told(request, uploads.NotLoaded, busy=str(_BUSY)):
         run = uploads.confirm(
             pk,
             request.POST.get("sha256", ""),
@@ -126,9 +133,10 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
             allow_misread="insist" in request.POST,
         )
         if run.status == ImportRun.Status.LOADED:
-            messages.success(request, f"{run.file} was loaded by run {run.pk}.")
+            messages.success(request, say("{file} was loaded by run {run}.", file=run.file, run=str(run.pk)))
         else:
-            messages.error(request, f"{run.file} was not loaded; the upload is kept: {run.reason}")
+            why = say("{file} was not loaded; the upload is kept: {why}", file=run.file, why=run.reason)
+            messages.error(request, why)
         return redirect("admin:customers_importrun_change", run.pk)
     there = Upload.objects.filter(pk=pk).exists()
     return redirect("customers:upload", pk) if there else redirect("customers:upload-file")
@@ -139,10 +147,12 @@ def confirm_upload(request: HttpRequest, pk: int) -> HttpResponse:
 def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove the upload; nothing of it was loaded."""
     upload = Upload.objects.filter(pk=pk, run=None).first()
-    with failures_told(request, busy=_BUSY):
+    with failures_told(request, busy=str(_BUSY)):
         if upload:
             uploads.cancel(upload)
-        done = f"{upload.file} was removed; nothing of it was loaded." if upload else "It is gone already."
+            done = say("{file} was removed; nothing of it was loaded.", file=upload.file)
+        else:
+            done = gettext("It is gone already.")
         messages.info(request, done)
         return redirect("customers:upload-file")
     return redirect("customers:upload", pk)
@@ -150,7 +160,8 @@ def cancel_upload(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _preview_and_tell(request: HttpRequest, upload: Upload) -> None:
     try:
-        with failures_told(request, busy=_BUSY):
+        with failures_told(request, busy=str(_BUSY)):
             uploads.make_preview(upload, request.user.get_username())
     except OSError as error:
-        messages.error(request, f"The preview cannot be stored: {error.strerror}. Tell the operator.")
+        why = say("The preview cannot be stored: {why}. Tell the operator.", why=str(error.strerror))
+        messages.error(request, why)

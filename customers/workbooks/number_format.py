@@ -10,8 +10,27 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
+from customers.text.say import english
+from customers.workbooks.not_shown import (
+    BEFORE_FIRST_DAY,
+    CONDITIONS,
+    FRACTION,
+    LONG_FORMAT,
+    NO_DATE,
+    NO_LEAP_DAY,
+    NO_NUMBER,
+    PART_OF_DATE,
+    THOUSANDS,
+    TIME_OF_DATE,
+    TOO_MANY_DIGITS,
+    UNKNOWN_FORMAT,
+    NotShown,
+)
+
+GENERAL = english("General")
+"""What a workbook calls the format of a cell that has none."""
 BUILT_IN = {
-    0: "General",
+    0: GENERAL,
     1: "0",
     2: "0.00",
     3: "#,##0",
@@ -29,7 +48,7 @@ BUILT_IN = {
     19: "h:mm:ss AM/PM",
     20: "h:mm",
     21: "h:mm:ss",
-    22: "m/d/yyyy h:mm",
+    22: english("m/d/yyyy h:mm"),
     37: "#,##0_);(#,##0)",
     38: "#,##0_);[Red](#,##0)",
     39: "#,##0.00_);(#,##0.00)",
@@ -54,8 +73,6 @@ _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 _PLAIN = re.compile(r"(-?)(0|[1-9][0-9,]*)(\.[0-9]*)?")
 _SHORT = re.compile(r"0|[1-9][0-9]{0,14}")
 _VALUE = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?|-?\.[0-9]{1,400}")
-_UNKNOWN = "has a number format that is not understood here"
-_TOO_MANY_DIGITS = "has more than 15 digits, of which Excel keeps 15"
 _EXACT = Decimal(10) ** 15
 _MAX_LENGTH = 255
 _LAST_DAY = 2_958_466
@@ -64,23 +81,19 @@ _DAY_MS = 86_400_000
 _GENERAL_WIDTH = 11
 
 
-class NotShown(ValueError):
-    """A number that cannot be read as Excel shows it; the message says why, as the end of a sentence."""
-
-
 @lru_cache(maxsize=50_000)
 def shown_number(text: str, number_format: str, *, since_1904: bool) -> str:
     """Return a number of a sheet's XML as its cell shows it. Raises ``NotShown``."""
-    if number_format == "General" and _SHORT.fullmatch(text):
+    if number_format == GENERAL and _SHORT.fullmatch(text):
         return text
     if not _VALUE.fullmatch(text):
-        raise NotShown("is not a number")
+        raise NotShown(NO_NUMBER)
     # As Excel, which has 15 digits of a number and no more: 0.1 + 0.2 is 0.3.
     value = Decimal(f"{float(text):.15g}")
     if not value.is_finite():
-        raise NotShown("is not a number")
+        raise NotShown(NO_NUMBER)
     if len(number_format) > _MAX_LENGTH:
-        raise NotShown("has a number format that Excel does not take")
+        raise NotShown(LONG_FORMAT)
     sections = _sections(number_format)
     kind = _kind(sections[0])
     if kind == "date":
@@ -110,7 +123,7 @@ class _Section:
 @lru_cache(maxsize=500)
 def _sections(number_format: str) -> tuple[_Section, ...]:
     sections: list[list[str]] = [[]]
-    for mark in _TOKEN.findall(number_format or "General"):
+    for mark in _TOKEN.findall(number_format or GENERAL):
         if mark == ";":
             sections.append([])
         elif not _COLOUR.fullmatch(mark):
@@ -130,14 +143,14 @@ def _kind(section: _Section) -> str:
             # A zero behind the seconds is a part of them.
             return "date"
         if lower in {"b", "e", "g"} and not is_number:
-            raise NotShown(_UNKNOWN)
+            raise NotShown(UNKNOWN_FORMAT)
     return "number"
 
 
 def _choose(sections: tuple[_Section, ...], value: Decimal) -> tuple[_Section, Decimal]:
     """Return the section for a number, and the number as it shows it: the second section writes its own minus."""
     if any(section.condition for section in sections):
-        raise NotShown("has a number format with conditions, which are not understood here")
+        raise NotShown(CONDITIONS)
     numeric = sections[:3]
     if len(numeric) == 2 and numeric[1].tokens == ("@",):
         numeric = numeric[:1]
@@ -151,7 +164,7 @@ def _choose(sections: tuple[_Section, ...], value: Decimal) -> tuple[_Section, D
 def _number(section: _Section, value: Decimal) -> str:
     tokens = list(section.tokens)
     if "/" in tokens:
-        raise NotShown("is shown as a fraction")
+        raise NotShown(FRACTION)
     lower = [mark.lower() for mark in tokens]
     if "general" in lower:
         return "".join(
@@ -173,15 +186,15 @@ def _decimal(tokens: list[str], places: list[int], value: Decimal) -> str:
     first, last = places[0], places[-1]
     point = tokens.index(".") if "." in tokens else last + 1
     if tokens[last + 1 : last + 2] == [","] or tokens[point - 1 : point] == [","]:
-        raise NotShown("is shown in thousands or millions")
+        raise NotShown(THOUSANDS)
     if "." in tokens[point + 1 :]:
-        raise NotShown(_UNKNOWN)
+        raise NotShown(UNKNOWN_FORMAT)
     grouped = "," in tokens[: min(point, last)]
     before = [place for place in places if place < point]
     behind = [place for place in places if place > point]
     rounded = value.quantize(Decimal(1).scaleb(-len(behind)), ROUND_HALF_UP)
     if rounded >= _EXACT:
-        raise NotShown(_TOO_MANY_DIGITS)
+        raise NotShown(TOO_MANY_DIGITS)
     whole, _point, fraction = f"{rounded:f}".partition(".")
     written = _whole(tokens, before, whole.lstrip("0"), grouped=grouped)
     written |= _fraction(tokens, behind, fraction)
@@ -238,7 +251,7 @@ def _scientific(tokens: list[str], value: Decimal) -> str:
         power += step
         scaled = value.scaleb(-power).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     if any(mark not in ("0", "#", "?", ".") for mark in mantissa) or any(mark != "0" for mark in behind):
-        raise NotShown(_UNKNOWN)
+        raise NotShown(UNKNOWN_FORMAT)
     sign = "-" if power < 0 else "+" if tokens[power_at].endswith("+") else ""
     return f"{scaled:f}E{sign}{abs(power):0{len(behind)}}"
 
@@ -247,7 +260,7 @@ def _general(value: Decimal) -> str:
     """Return a number without a format: whole numbers with all digits, others in eleven characters."""
     if value == value.to_integral_value():
         if abs(value) >= _EXACT:
-            raise NotShown(_TOO_MANY_DIGITS)
+            raise NotShown(TOO_MANY_DIGITS)
         return f"{value:.0f}" if value else "0"
     power = value.adjusted()
     if -5 <= power <= 9:
@@ -283,7 +296,7 @@ def _literal(mark: str) -> str:
         currency = _CURRENCY.fullmatch(mark)
         if currency:
             return currency[1]
-        raise NotShown(_UNKNOWN)
+        raise NotShown(UNKNOWN_FORMAT)
     return mark
 
 
@@ -291,23 +304,23 @@ def _moment(value: Decimal, section: _Section, *, since_1904: bool) -> str:
     """Return a date, a time, or both: as far as the cell shows them, in ISO form."""
     parts = _parts_shown(section)
     if value < 0:
-        raise NotShown("is a date before Excel's first one, and shown as ####")
+        raise NotShown(BEFORE_FIRST_DAY)
     if not parts:
-        raise NotShown(_UNKNOWN)
+        raise NotShown(UNKNOWN_FORMAT)
     is_time = parts <= {"hour", "minute", "second"}
     if not is_time and not {"year", "month", "day"} <= parts:
-        raise NotShown("shows only a part of its date")
+        raise NotShown(PART_OF_DATE)
     if is_time and value >= 1:
-        raise NotShown("shows only the time of its date")
+        raise NotShown(TIME_OF_DATE)
     milliseconds = int((value * _DAY_MS).to_integral_value(ROUND_HALF_UP))
     days, rest = divmod(milliseconds, _DAY_MS)
     if is_time and not days:
         return _time(rest)
     days += _OF_1904 if since_1904 else 0
     if days == 60 and not since_1904:
-        raise NotShown("is 29 February 1900, which was no day")
+        raise NotShown(NO_LEAP_DAY)
     if not 1 <= days < _LAST_DAY:
-        raise NotShown("is no date that Excel shows")
+        raise NotShown(NO_DATE)
     # Excel takes 1900 for a leap year.
     day = datetime(1899, 12, 31 if days < 60 else 30) + timedelta(days=days)
     shows_time = "hour" in parts and rest

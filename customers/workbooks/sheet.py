@@ -4,7 +4,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from customers.text.quoted import quoted
-from customers.workbooks.number_format import NotShown, shown_number, shown_text
+from customers.text.say import english, say, say_later
+from customers.text.written import number
+from customers.workbooks.not_shown import LONG_TEXT, MAX_CHARACTERS, NO_CHARACTER, UNKNOWN_DATE, NotShown
+from customers.workbooks.number_format import shown_number, shown_text
 from customers.workbooks.workbook import Damaged, RunsPart, Styles, Texts, unescaped
 from customers.workbooks.xml_part import NotTaken
 
@@ -13,8 +16,6 @@ MAX_COLUMNS = 2**14
 MAX_CELLS = 1_000_000
 _MAX_PLACES = 10 * MAX_CELLS
 """With the empty ones before a row's last cell, which its line of CSV has, too."""
-_MAX_TEXT_LENGTH = 32_767
-_TOO_LONG = f"has a text of more than {_MAX_TEXT_LENGTH:,} characters, which is the most that Excel takes"
 _MAX_ROW_BYTES = 8 * 2**20
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -27,7 +28,10 @@ class SheetPart(RunsPart):
 
     most_bytes = 256 * 2**20
     most_elements = 6 * MAX_CELLS
-    too_much = f"The sheet has more than {MAX_CELLS:,} cells, or far more in it than a table needs"
+    too_much = say_later(
+        "The sheet has more than {most} cells, or far more in it than a table needs: save the sheet as CSV.",
+        most=MAX_CELLS,
+    )
 
     def __init__(self, texts: Texts, styles: Styles, take: Callable[[int, list[str]], None]) -> None:
         super().__init__()
@@ -57,8 +61,11 @@ class SheetPart(RunsPart):
                 self.begin_runs()
             elif name == "f":
                 raise NotTaken(
-                    f"Cell {self._place} is a formula, and what it gives may differ from what you see: "
-                    "copy the cells and paste them as values, or save the sheet as CSV."
+                    say(
+                        "Cell {cell} is a formula, and what it gives may differ from what you see: copy the cells "
+                        "and paste them as values, or save the sheet as CSV.",
+                        cell=self._place,
+                    )
                 )
             else:
                 super().started(name, attributes)
@@ -91,17 +98,19 @@ class SheetPart(RunsPart):
             super().ended(name)
 
     def notes(self) -> Iterator[str]:
-        """Yield what is read though Excel does not show it, as its own CSV has it, too."""
+        """Yield what is read though Excel does not show it, as its own CSV has it, too: stored, and so English."""
         if self._hidden_rows:
-            yield f"{self._hidden_rows:,} hidden row{'s are' if self._hidden_rows > 1 else ' is'} read, too."
+            count = number(self._hidden_rows)
+            one, many = english(f"{count} hidden row is read, too."), english(f"{count} hidden rows are read, too.")
+            yield one if self._hidden_rows == 1 else many
         if self._hidden_from <= self._width:
-            yield f"Hidden columns, from {letters(self._hidden_from)} on, are read, too."
+            yield english(f"Hidden columns, from {letters(self._hidden_from)} on, are read, too.")
 
     def _begin_row(self, attributes: Mapping[str, str]) -> None:
         number = attributes.get("r")
         row = self._number + 1 if number is None else _number(number)
         if row > MAX_ROWS:
-            raise NotTaken(f"The sheet has more than {MAX_ROWS:,} rows, the most that Excel takes.")
+            raise NotTaken(say("The sheet has more than {most} rows, the most that Excel takes.", most=MAX_ROWS))
         if row <= self._number:
             raise Damaged(f"row {row} after {self._number}")
         self._number = row
@@ -140,24 +149,24 @@ class SheetPart(RunsPart):
 
     def too_long(self) -> NotTaken:
         """Return what to say where a cell's text is far too long."""
-        return self._not_shown(_TOO_LONG)
-
-    def _not_shown(self, why: object) -> NotTaken:
-        return NotTaken(
-            f"Cell {self._place} {why}, so it cannot be read as Excel shows it: give its column the format "
-            "Text and type it anew, or save the sheet as CSV."
-        )
+        return NotTaken(NotShown(LONG_TEXT).of(self._place))
 
     def _end_cell(self) -> None:
         try:
             text = self._shown(self._cell or {})
         except NotShown as why:
-            raise self._not_shown(why) from None
+            raise NotTaken(why.of(self._place)) from None
         self._cell = None
         if text and self._cells is not None:
             self._size += len(text)
             if self._size > _MAX_ROW_BYTES:
-                raise NotTaken(f"Row {self._number} has more than {_MAX_ROW_BYTES >> 20} MB: save the sheet as CSV.")
+                raise NotTaken(
+                    say(
+                        "Row {row} has more than {most} MB: save the sheet as CSV.",
+                        row=str(self._number),
+                        most=_MAX_ROW_BYTES >> 20,
+                    )
+                )
             self._cells[self._column] = text
 
     def _shown(self, cell: Mapping[str, str]) -> str:
@@ -166,7 +175,9 @@ class SheetPart(RunsPart):
             value = value.strip()
         if kind == "e":
             error = value if _ERROR.fullmatch(value) else quoted(value)
-            raise NotTaken(f"Cell {self._place} is the error {error}: put it right, or clear it.")
+            raise NotTaken(
+                say("Cell {cell} is the error {error}: put it right, or clear it.", cell=self._place, error=error)
+            )
         if kind == "inlineStr":
             return self._text(value, cell)
         if not value:
@@ -180,20 +191,17 @@ class SheetPart(RunsPart):
         if kind == "d":
             found = _DATE.fullmatch(value)
             if not found:
-                raise NotShown("is a date of a form that is not understood here")
+                raise NotShown(UNKNOWN_DATE)
             return found[1]
         if kind != "n":
             raise Damaged(f"a cell of the kind {kind[:20]}")
         return shown_number(value, self._styles.format_of(cell.get("s", "")), since_1904=self._styles.since_1904)
 
     def _text(self, text: str, cell: Mapping[str, str]) -> str:
-        if (
-            len(text) > _MAX_TEXT_LENGTH // 2
-            and len(text.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_TEXT_LENGTH
-        ):
-            raise NotShown(_TOO_LONG)
+        if len(text) > MAX_CHARACTERS // 2 and len(text.encode("utf-16-le", "surrogatepass")) // 2 > MAX_CHARACTERS:
+            raise NotShown(LONG_TEXT)
         if "\0" in text or _HALF.search(text):
-            raise NotShown("has a character that is none")
+            raise NotShown(NO_CHARACTER)
         style = cell.get("s")
         return shown_text(text, self._styles.format_of(style)) if style else text
 
@@ -204,8 +212,12 @@ class SheetPart(RunsPart):
             raise Damaged(f"merged {reference[:50]}")
         (left, top), (right, bottom) = ((_column(corner[1]), int(corner[2])) for corner in corners if corner)
         if (left, top) != (right, bottom) and left <= self._width and top <= self._last:
+            cells = f"{first}:{last}"
             raise NotTaken(
-                f"The cells {first}:{last} are merged, and show one value for several: unmerge them, and fill in each."
+                say(
+                    "The cells {cells} are merged, and show one value for several: unmerge them, and fill in each.",
+                    cells=cells,
+                )
             )
 
     @property

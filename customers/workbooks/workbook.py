@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from io import BufferedReader, FileIO
 from pathlib import Path
 
-from customers.workbooks.number_format import BUILT_IN
+from django.utils.translation import gettext, gettext_lazy
+
+from customers.text.say import english, say_later
+from customers.workbooks.number_format import BUILT_IN, GENERAL
 from customers.workbooks.xml_part import NotTaken, XmlPart
 
 MAX_ENTRIES = 5_000
@@ -33,13 +36,17 @@ class Damaged(Exception):
     """What no program that writes workbooks writes."""
 
 
+def _too_many_parts() -> NotTaken:
+    return NotTaken(gettext("The workbook has far more parts than one needs: save the sheet as CSV."))
+
+
 class _Careful(BufferedReader):
     """A file that is never asked for much at once: a ZIP's list of entries is read as a whole."""
 
     def read(self, size: int | None = -1) -> bytes:
         """Read; raise ``NotTaken`` instead of reading a list of a million entries."""
         if size is not None and size > _MAX_DIRECTORY:
-            raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
+            raise _too_many_parts()
         return super().read(size)
 
 
@@ -47,7 +54,7 @@ class _Careful(BufferedReader):
 class Styles:
     """The number format of each cell style, and the day from which dates count."""
 
-    formats: list[str] = field(default_factory=lambda: ["General"])
+    formats: list[str] = field(default_factory=lambda: [GENERAL])
     since_1904: bool = False
 
     def format_of(self, style: str) -> str:
@@ -100,13 +107,13 @@ class Workbook:
             self._archive = zipfile.ZipFile(self._file)
             members = self._archive.infolist()
             if len(members) > MAX_ENTRIES:
-                raise NotTaken("The workbook has far more parts than one needs: save the sheet as CSV.")
+                raise _too_many_parts()
             check_size(sum(member.file_size for member in members))
             if any(member.compress_type not in _COMPRESSED for member in members):
                 # Those of other kinds are unpacked as a whole, however little is asked for.
                 raise Damaged("a kind of compression that workbooks do not have")
             if any(member.flag_bits & 1 for member in members):
-                raise NotTaken("The file has a password: save it without one.")
+                raise NotTaken(gettext("The file has a password: save it without one."))
         except BaseException:
             self._file.close()
             raise
@@ -203,7 +210,11 @@ class RunsPart(XmlPart):
 class _TextsPart(RunsPart):
     most_bytes = 64 * 2**20
     most_elements = 4_000_000
-    too_much = f"The workbook holds more than {MAX_TEXTS:,} texts, or {most_bytes >> 20} MB of them"
+    too_much = say_later(
+        "The workbook holds more than {most} texts, or {most_mb} MB of them: save the sheet as CSV.",
+        most=MAX_TEXTS,
+        most_mb=most_bytes >> 20,
+    )
 
     def __init__(self, texts: Texts) -> None:
         super().__init__()
@@ -224,7 +235,7 @@ class _TextsPart(RunsPart):
 
 class _StylesPart(XmlPart):
     most_elements = 500_000
-    too_much = "The workbook has far more cell styles than Excel takes"
+    too_much = gettext_lazy("The workbook has far more cell styles than Excel takes: save the sheet as CSV.")
 
     def __init__(self, styles: Styles) -> None:
         super().__init__()
@@ -249,7 +260,7 @@ class _StylesPart(XmlPart):
         if name == "cellXfs":
             known = {str(number): text for number, text in BUILT_IN.items()} | self._own
             # One that the workbook does not explain is a date in some languages.
-            self._styles.formats = [known.get(number, "[]") for number in self._numbers] or ["General"]
+            self._styles.formats = [known.get(number, "[]") for number in self._numbers] or [GENERAL]
             self._in_cells = False
             self.done = True
 
@@ -264,9 +275,10 @@ class _Relations(XmlPart):
         book.read(posixpath.join(self._folder, "_rels", f"{name}.rels"), self)
 
     def started(self, name: str, attributes: Mapping[str, str]) -> None:
-        if name == "Relationship" and attributes.get("TargetMode") != "External":
-            target = posixpath.normpath(posixpath.join("/", self._folder, attributes.get("Target", ""))).lstrip("/")
-            self._found[attributes.get("Id", "")] = (attributes.get("Type", ""), target)
+        if name == english("Relationship") and attributes.get("TargetMode") != english("External"):
+            target = attributes.get(english("Target"), "")
+            target = posixpath.normpath(posixpath.join("/", self._folder, target)).lstrip("/")
+            self._found[attributes.get("Id", "")] = (attributes.get(english("Type"), ""), target)
 
     def of_type(self, end: str) -> dict[str, str]:
         """Return the paths of one type, by id."""

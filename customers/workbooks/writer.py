@@ -20,12 +20,12 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from customers.text.cells import safe_cell
+from customers.text.say import english, say
+from customers.workbooks.not_shown import MAX_CHARACTERS
 
 MAX_ROWS = 1_048_576
 """Of a sheet, the header included."""
 MAX_COLUMNS = 16_384
-MAX_CHARACTERS = 32_767
-"""Of a cell, as Excel counts them: one beyond U+FFFF is two."""
 
 Cell = str | int | date | None
 
@@ -54,10 +54,7 @@ def write_workbook(
 
     The rows come first, because that is the sheet which people see and programs read.
     """
-    if count >= MAX_ROWS:
-        raise TooLarge(f"{count:,} rows do not fit into a sheet of Excel, which has {MAX_ROWS:,}.")
-    if len(header) > MAX_COLUMNS:
-        raise TooLarge(f"{len(header):,} columns do not fit into a sheet of Excel, which has {MAX_COLUMNS:,}.")
+    _check_size(header, count)
     empty, day_style = _workbook(about, title, header, count)
     with (
         zipfile.ZipFile(empty) as source,
@@ -77,6 +74,21 @@ def write_workbook(
         raise RuntimeError(f"{written} rows were written, and {count} counted.")
 
 
+def _check_size(header: Sequence[str], count: int) -> None:
+    if count >= MAX_ROWS:
+        raise TooLarge(
+            say("{rows} rows do not fit into a sheet of Excel, which has {most}.", rows=count, most=MAX_ROWS)
+        )
+    if len(header) > MAX_COLUMNS:
+        raise TooLarge(
+            say(
+                "{columns} columns do not fit into a sheet of Excel, which has {most}.",
+                columns=len(header),
+                most=MAX_COLUMNS,
+            )
+        )
+
+
 def cell_text(text: str) -> str:
     """Return text for a cell's XML, which Excel shows as it is: no formula, even if saved as CSV."""
     escaped = _ESCAPED.sub("_x005F_", _HALF.sub("\N{REPLACEMENT CHARACTER}", safe_cell(text)))
@@ -92,7 +104,7 @@ def _workbook(
     dated = sheet.cell(1, 1)
     dated.number_format = _DAY_FORMAT
     day_style = dated.style_id
-    dated.style = "Normal"
+    dated.style = english("Normal")
     sheet.title = title
     if about:
         _write_facts(book.create_sheet(), about)
@@ -107,10 +119,10 @@ def _workbook(
 
 
 def _write_facts(facts: Worksheet, about: Sequence[tuple[str, Cell]]) -> None:
-    facts.title = "About"
+    facts.title = english("About")
     for place, (label, value) in enumerate(about, 1):
         facts.cell(place, 1, label).font = Font(bold=True)
-        text = cell_text(_fitting(value, f"{label} on the sheet About")) if isinstance(value, str) else value
+        text = cell_text(_fitting(value, fact=label)) if isinstance(value, str) else value
         cell = facts.cell(place, 2, text)
         if isinstance(value, str):
             cell.data_type = "s"
@@ -139,19 +151,23 @@ def _cell(place: str, value: Cell, day_style: int) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, str):
-        text = escape(cell_text(_fitting(value, f"cell {place}")), {"\r": "&#13;"})
+        text = escape(cell_text(_fitting(value, cell=place)), {"\r": "&#13;"})
         return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
     if isinstance(value, date):
         return f'<c r="{place}" s="{day_style}"><v>{(value - _FIRST_DAY).days}</v></c>'
     return f'<c r="{place}"><v>{value}</v></c>'
 
 
-def _fitting(text: str, where: str) -> str:
+def _fitting(text: str, *, cell: str = "", fact: str = "") -> str:
     # One place is for the apostrophe of safe_cell.
     size = len(text) if len(text) < MAX_CHARACTERS // 2 else len(text.encode("utf-16-le", "surrogatepass")) // 2
     if size >= MAX_CHARACTERS:
         raise TooLarge(
-            f"A text of {size:,} characters does not fit into a cell of Excel, which takes {MAX_CHARACTERS:,} "
-            f"({where})."
+            say(
+                "A text of {size} characters does not fit into a cell of Excel, which takes {most} ({where}).",
+                size=size,
+                most=MAX_CHARACTERS,
+                where=say("cell {cell}", cell=cell) if cell else say("{fact} on the sheet About", fact=fact),
+            )
         )
     return text

@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, ClassVar
 from xml.parsers import expat
+
+from django.utils.translation import gettext, gettext_lazy
+
+from customers.text.say import Words
 
 BLOCK = 64 * 1024
 _MAX_TAG_LENGTH = 1024 * 1024
@@ -30,7 +34,9 @@ class XmlPart:
 
     most_bytes = 16 * 2**20
     most_elements = 100_000
-    too_much = "The workbook has far more in it than a table needs"
+    too_much: ClassVar[Words] = gettext_lazy(
+        "The workbook has far more in it than a table needs: save the sheet as CSV."
+    )
 
     def __init__(self) -> None:
         self.text: list[str] | None = None
@@ -70,11 +76,13 @@ class XmlPart:
 
     def refusal(self) -> NotTaken:
         """Return what to say where there is too much of it."""
-        return NotTaken(f"{self.too_much}: save the sheet as CSV.")
+        return NotTaken(str(self.too_much))
 
     def too_long(self) -> NotTaken:
         """Return what to say where a text has more than ``MAX_TEXT_LENGTH`` characters."""
-        return NotTaken("The workbook has a text that is longer than any cell of Excel's: save the sheet as CSV.")
+        return NotTaken(
+            gettext("The workbook has a text that is longer than any cell of Excel's: save the sheet as CSV.")
+        )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
@@ -107,4 +115,4 @@ class XmlPart:
 
 
 def _refuse_entities(*_declared: object) -> None:
-    raise NotTaken("The workbook declares entities, which no spreadsheet does: it is not read.")
+    raise NotTaken(gettext("The workbook declares entities, which no spreadsheet does: it is not read."))

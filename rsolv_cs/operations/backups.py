@@ -38,6 +38,7 @@ from customers.core.leftovers import PARTIAL, half_done
 from customers.core.limits import FETCH_SIZE, batches
 from customers.core.months.partitions import has_months, with_months
 from customers.core.sql import copy_rows, execute, is_postgres, read_snapshot, table_of
+from customers.text.say import english, say
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -47,7 +48,13 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, Runti
 
 _UNFIT = (DataError, IntegrityError, OverflowError)
 """What a database may raise about values that it does not take."""
-_INTEGERS = {"SmallInteger": 2**15, "Integer": 2**31, "Auto": 2**31, "BigInteger": 2**63, "BigAuto": 2**63}
+_INTEGERS = {
+    "SmallInteger": 2**15,
+    english("Integer"): 2**31,
+    english("Auto"): 2**31,
+    "BigInteger": 2**63,
+    "BigAuto": 2**63,
+}
 """Where the integers of PostgreSQL end, and so ours."""
 
 
@@ -103,12 +110,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
             if made_by == FORMAT and not (manifest["tables"] and manifest["migrations"] and manifest["made_at"]):
                 raise ValueError("an empty manifest")
     except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror}.") from error
+        raise Unusable(say("{file} cannot be read: {why}.", file=str(path), why=str(error.strerror))) from error
     except (*_DAMAGE, TypeError) as error:
-        raise Unusable(f"{path} is not a backup, or is damaged; take another one.") from error
+        raise Unusable(say("{file} is not a backup, or is damaged; take another one.", file=str(path))) from error
     if made_by != FORMAT:
         raise Unusable(
-            f"{path} has format {made_by}, and this version reads {FORMAT}; restore it with its own version."
+            say(
+                "{file} has format {format}, and this version reads {known}; restore it with its own version.",
+                file=str(path),
+                format=str(made_by),
+                known=str(FORMAT),
+            )
         )
     return manifest
 
@@ -132,13 +144,26 @@ def fill(path: Path, registry: Apps = apps) -> dict[str, Any]:
                     copy_rows(f'"{table}"', [f'"{field.column}"' for field in fields], _placed(model, fields, member))
             except (*_DAMAGE, *_UNFIT, TypeError, ValidationError) as error:
                 what = str(error).strip().partition("\n")[0]
-                raise Unusable(f"{path}: {table} is damaged ({what}); take another backup.") from error
+                raise Unusable(
+                    say(
+                        "{file}: {table} is damaged ({why}); take another backup.",
+                        file=str(path),
+                        table=table,
+                        why=what,
+                    )
+                ) from error
         for statement in connection.ops.sequence_reset_sql(no_style(), [model for model, _fields_of_it in kept]):
             execute(statement)
         found = {table_of(model): _digest(model, fields) for model, fields in kept}
         wrong = [table for table, told in manifest["tables"].items() if found.get(table) != told["sha256"]]
         if wrong:
-            raise Unusable(f"{path}: {', '.join(wrong)} came out with other rows than the manifest tells.")
+            raise Unusable(
+                say(
+                    "{file}: {tables} came out with other rows than the manifest tells.",
+                    file=str(path),
+                    tables=", ".join(wrong),
+                )
+            )
     return manifest
 
 
@@ -209,11 +234,14 @@ def _check_migrations(manifest: dict[str, Any]) -> None:
     if here == there:
         return
     more, fewer = sorted(there - here), sorted(here - there)
-    what = [f"it has had {', '.join(more)}"] if more else []
-    what += [f"it has not had {', '.join(fewer)}"] if fewer else []
+    what = [say("it has had {migrations}", migrations=", ".join(more))] if more else []
+    what += [say("it has not had {migrations}", migrations=", ".join(fewer))] if fewer else []
     raise Unusable(
-        f"The backup is of another version: {'; '.join(what)}. "
-        "Restore it into a database without tables, which is migrated afterwards, or with the version that made it."
+        say(
+            "The backup is of another version: {what}. Restore it into a database without tables, which is migrated "
+            "afterwards, or with the version that made it.",
+            what="; ".join(what),
+        )
     )
 
 
@@ -226,7 +254,13 @@ def _fields(model: type[Model], manifest: dict[str, Any], path: Path) -> Sequenc
     here = {field.column or "": field for field in model._meta.concrete_fields}
     there = manifest["tables"].get(table_of(model), {}).get("columns", [])
     if {*here} != {*there} or len(here) != len(there):
-        raise Unusable(f"{path}: the columns of {table_of(model)} are not the ones that it has here.")
+        raise Unusable(
+            say(
+                "{file}: the columns of {table} are not the ones that it has here.",
+                file=str(path),
+                table=table_of(model),
+            )
+        )
     return [here[column] for column in there]
 
 
@@ -290,7 +324,7 @@ def _check_size(field: AnyField, value: Any) -> None:
         if field.max_length and len(value) > field.max_length:
             raise ValueError(f"a text too long for {field.column}")
     elif isinstance(value, int) and not isinstance(value, bool):
-        kind = field.get_internal_type().removeprefix("Positive").removesuffix("Field")
+        kind = field.get_internal_type().removeprefix(english("Positive")).removesuffix(english("Field"))
         end = _INTEGERS.get(kind, 2**63)
         if not -end <= value < end:
             raise ValueError(f"a number too large for {field.column}")

@@ -27,24 +27,32 @@ from analytics.reports.pinned import pin
 from analytics.scoring.policies import Policies
 from analytics.tasks.conditions import matching_reason
 from customers.models import Customer, CustomerCare, Note
+from customers.text.say import english
 
 Kind, State, Outcome = ActionKind, Task.State, Task.Outcome
 
 DONE: list[tuple[str, str, str, str, int, str]] = [
     # customer, kind, what, outcome, days before the newest scored date, note
-    ("c1003", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 43, "The token had expired."),
-    ("c1004", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 36, ""),
-    ("c1007", Kind.CALL, "Schedule a technical call", Outcome.REACHED, 32, "Wants a demo of labels."),
-    ("c1006", Kind.EMAIL, "Send a follow-up email about PR generation", Outcome.NO_ANSWER, 31, ""),
-    ("c1010", Kind.CALL, "Schedule a technical call", Outcome.SOLVED, 29, ""),
-    ("c1005", Kind.CHECK_IN, "Do the regular check-in", Outcome.REACHED, 15, ""),
+    ("c1003", Kind.CALL, english("Schedule a technical call"), Outcome.SOLVED, 43, english("The token had expired.")),
+    ("c1004", Kind.CHECK_IN, english("Do the regular check-in"), Outcome.REACHED, 36, ""),
+    (
+        "c1007",
+        Kind.CALL,
+        english("Schedule a technical call"),
+        Outcome.REACHED,
+        32,
+        english("Wants a demo of labels."),
+    ),
+    ("c1006", Kind.EMAIL, english("Send a follow-up email about PR generation"), Outcome.NO_ANSWER, 31, ""),
+    ("c1010", Kind.CALL, english("Schedule a technical call"), Outcome.SOLVED, 29, ""),
+    ("c1005", Kind.CHECK_IN, english("Do the regular check-in"), Outcome.REACHED, 15, ""),
 ]
-LEGAL = "Legal has read them; page 4 is still missing the sub-processors."
-AGREED = (
+LEGAL = english("Legal has read them; page 4 is still missing the sub-processors.")
+AGREED = english(
     "Hello DevSolutions team,\n\nThank you for your time today. As agreed, I've asked our engineers to look into the "
     "pull requests that weren't merged. You'll hear from us by Friday.\n\nBest regards,\nSofia Marchetti\n"
 )
-WELCOME = (
+WELCOME = english(
     "Hello Tide & Timber team,\n\nWelcome to the program! The first step is to install the GitHub Action, and I'd be "
     "happy to walk you through it. Which day works for you?\n\nBest regards,\nSofia Marchetti\n"
 )
@@ -58,7 +66,7 @@ def add_work(day: date) -> None:
     _add_mails(day, success)
     for alert in Alert.objects.open().filter(customer="c1001", rule__kind="blocked"):
         alert.acknowledged_at, alert.acknowledged_by = timezone.now(), success.username
-        alert.note = "Their administrator is back on Monday and will accept the permissions."
+        alert.note = english("Their administrator is back on Monday and will accept the permissions.")
         alert.save(update_fields=["acknowledged_at", "acknowledged_by", "note"])
     _add_board(manager, _add_reports(manager, success))
 
@@ -70,16 +78,16 @@ def _add_tasks(day: date, manager: User, success: User) -> None:
         [
             _from_rule("c1001", "blocked_on_permissions", "documentation", success, today),
             _from_rule("c1012", "at_risk", "call", manager, today - timedelta(days=1)),
-            _task("c1002", "Send the answers to their security questionnaire", success, soon, note=LEGAL),
-            _task("c1008", "Ask who decides on the renewal", manager, later, kind=Kind.CONTACT),
+            _task("c1002", english("Send the answers to their security questionnaire"), success, soon, note=LEGAL),
+            _task("c1008", english("Ask who decides on the renewal"), manager, later, kind=Kind.CONTACT),
             *(_closed(*one, day=day, by=success) for one in DONE),
             _closed(
                 "c1011",
                 Kind.CONTACT,
-                "Confirm the contact",
+                english("Confirm the contact"),
                 Outcome.NOT_NEEDED,
                 0,
-                "They paused until the next funding round and said so.",
+                english("They paused until the next funding round and said so."),
                 day=day,
                 by=manager,
                 state=State.DROPPED,
@@ -123,14 +131,21 @@ def _add_mails(day: date, sender: User) -> None:
     """One that was sent, and one that the mail server refused."""
     template = MailTemplate.objects.filter(situation=MailTemplate.Situation.CHECK_IN).first()
     mails: Iterable[tuple[str, str, str, datetime, str, str]] = (
-        ("c1003", "What we agreed on today", AGREED, _at(day - timedelta(days=10), 11), Message.State.SENT, ""),
+        (
+            "c1003",
+            english("What we agreed on today"),
+            AGREED,
+            _at(day - timedelta(days=10), 11),
+            Message.State.SENT,
+            "",
+        ),
         (
             "c1012",
-            "Welcome to RSOLV",
+            english("Welcome to RSOLV"),
             WELCOME,
             _at(day - timedelta(days=1), 15),
             Message.State.FAILED,
-            "The mail server refused it: 450 4.2.2 mailbox full, try again later.",
+            english("The mail server refused it: 450 4.2.2 mailbox full, try again later."),
         ),
     )
     for key, subject, body, moment, state, error in mails:
@@ -172,7 +187,7 @@ def _sent(
 def _add_reports(manager: User, success: User) -> Report:
     """Return a shared one, mailed each Monday and pinned by everybody; a private one is added too."""
     shared = Report.objects.create(
-        name="Who needs us this week",
+        name=english("Who needs us this week"),
         owner=manager,
         shared=True,
         query="status=at_risk&status=needs_attention&sort=score&columns=status,score,trend,blocker_type,owner",
@@ -183,7 +198,7 @@ def _add_reports(manager: User, success: User) -> Report:
     for user in User.objects.all():
         pin(user, shared)
     Report.objects.create(
-        name="My customers, last month",
+        name=english("My customers, last month"),
         owner=success,
         query="owner=me&sort=-score",
         as_of=Report.AsOf.MONTH_END,
@@ -194,8 +209,10 @@ def _add_reports(manager: User, success: User) -> Report:
 
 def _add_board(manager: User, urgent: Report) -> None:
     """A shared one for the weekly meeting, of two shared reports."""
-    everybody = Report.objects.create(name="All customers by score", owner=manager, shared=True, query="sort=score")
-    board = Board.objects.create(name="Weekly meeting", owner=manager, shared=True)
+    everybody = Report.objects.create(
+        name=english("All customers by score"), owner=manager, shared=True, query="sort=score"
+    )
+    board = Board.objects.create(name=english("Weekly meeting"), owner=manager, shared=True)
     shown = BoardTile.Kind
     tiles = ((urgent, shown.COUNT), (everybody, shown.TREND), (everybody, shown.CHART), (urgent, shown.TABLE))
     BoardTile.objects.bulk_create(
@@ -205,11 +222,11 @@ def _add_board(manager: User, urgent: Report) -> None:
 
 
 CALLED = (
-    "Talked through their open pull requests.",
-    "They like it, and want labels next.",
-    "Asked for a later start.",
+    english("Talked through their open pull requests."),
+    english("They like it, and want labels next."),
+    english("Asked for a later start."),
 )
-WROTE = (
+WROTE = english(
     "Hello,\n\nI noticed that you have been away for a while. What can I do to help?\n\nBest regards,\n"
     "Sofia Marchetti\n"
 )
@@ -220,7 +237,7 @@ def add_draft() -> None:
     original = Policies.on(timezone.localdate()).everybody
     numbers = {**original.numbers, "activity_max": 40, "activity_points_per_day": 8, "pr_max": 15}
     ScoringPolicy.objects.create(
-        name="Activity counts for more",
+        name=english("Activity counts for more"),
         state=ScoringPolicy.State.DRAFT,
         made_by="manager",
         made_at=timezone.now(),
@@ -253,7 +270,7 @@ def add_history(day: date) -> None:
                     text=random.choice(CALLED),
                 )
             if kind == Kind.EMAIL:
-                _sent(customer, owner, _at(day - timedelta(days=ago), 10), "How can we help?", WROTE)
+                _sent(customer, owner, _at(day - timedelta(days=ago), 10), english("How can we help?"), WROTE)
 
 
 def _at(day: date, hour: int) -> datetime:

@@ -15,6 +15,7 @@ from random import Random
 
 from customers.feeds.declarations import CUSTOMERS, ENGAGEMENT, EVENTS, FEEDBACK, FEEDS, ONBOARDING
 from customers.models import Step
+from customers.text.say import english
 
 NEW_CUSTOMERS = 140
 DAYS = 425
@@ -22,16 +23,20 @@ _SEED = 5
 _WEEKEND = 0.25
 """On a Saturday or a Sunday a customer is active so many times as often as on another day."""
 
-_FIRST = (
-    *("Amber", "Birch", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper"),
-    *("Kestrel", "Lumen", "Meridian", "Nimbus", "Opal", "Prairie", "Quarry", "Ridge", "Sable", "Tundra"),
-)
-_SECOND = ("Analytics", "Freight", "Health", "Labs", "Payments", "Robotics", "Software")
-_INDUSTRIES = ("FinTech", "Healthcare", "Logistics", "Retail", "SaaS", "Games", "Energy")
-_COHORTS = ("Early Access", "Early Access", "Early Access", "VIP", "Beta", "")
+_FIRST = english(
+    "Amber Birch Cobalt Delta Ember Fjord Granite Harbor Indigo Juniper "
+    "Kestrel Lumen Meridian Nimbus Opal Prairie Quarry Ridge Sable Tundra"
+).split()
+_SECOND = english("Analytics Freight Health Labs Payments Robotics Software").split()
+_INDUSTRIES = english("FinTech Healthcare Logistics Retail SaaS Games Energy").split()
+_COHORTS = english("Early Access,Early Access,Early Access,VIP,Beta,").split(",")
 _BLOCKERS = ("github_permissions", "github_config", "security_review", "sso_login", "budget_freeze")
-_GOOD = ("Saves each of us an hour a week.", "Setup took ten minutes.", "", "", "The pull requests read like ours.")
-_BAD = ("Too many pull requests that we cannot merge.", "We have no time to look at it.", "", "Slow on our monorepo.")
+_GOOD = english("Saves each of us an hour a week.|Setup took ten minutes.|||The pull requests read like ours.").split(
+    "|"
+)
+_BAD = english(
+    "Too many pull requests that we cannot merge.|We have no time to look at it.||Slow on our monorepo."
+).split("|")
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,16 @@ def _sprints(age: int, end: int, day: date, pace: float) -> float:
     return max(pace, 0.3) if (age + int(pace * 100)) % 85 < 50 else 0.0
 
 
+NEVER_BEGUN = english("never begun")
 WAYS = (
     Way("growing", 0.17, lambda age, end, day, pace: min(0.9, 0.15 + age / 400 + pace / 3)),
     Way("steady", 0.15, lambda age, end, day, pace: pace),
     Way("monthly", 0.08, _monthly),
     Way("seasonal", 0.08, _seasonal),
-    Way("in sprints", 0.12, _sprints),
+    Way(english("in sprints"), 0.12, _sprints),
     Way("fading", 0.22, _fading, is_content=False, ends=True),
     Way("stopping", 0.13, lambda age, end, day, pace: pace, is_content=False, ends=True),
-    Way("never begun", 0.05, lambda age, end, day, pace: 0.0, is_content=False),
+    Way(NEVER_BEGUN, 0.05, lambda age, end, day, pace: 0.0, is_content=False),
 )
 
 Rows = Mapping[str, list[dict[str, object]]]
@@ -108,7 +114,7 @@ class DemoCustomer:
         while done <= len(Step) and day <= last:
             self._steps = {step.value: self._steps.get(step.value, day) for step in [*Step][:done]}
             done, day = done + 1, day + timedelta(days=random.randint(1, 9))
-        if self._way.name == "never begun" or random.random() < 0.12:
+        if self._way.name == NEVER_BEGUN or random.random() < 0.12:
             self._steps = dict([*self._steps.items()][: random.randint(1, 3)])
 
     def tell(self, rows: Rows) -> None:

@@ -95,6 +95,7 @@ NOT_READ = {
 FOR_PROGRAMMERS = {
     *("ValueError", "TypeError", "KeyError", "LookupError", "RuntimeError", "AssertionError"),
     *("ImproperlyConfigured", "FieldDoesNotExist", "ModuleNotFoundError"),
+    *("CannotShortcut", "Damaged"),  # only ever logged
 }
 MACHINE_KEYS = {"class", "style", "dir", "x-data", "rel", "type", "autocomplete", "data-sort"}
 
@@ -110,7 +111,7 @@ _ANNOTATION = re.compile(r"\w+\[.*\]")
 _TAG = re.compile(r"</?[a-z]+[ >]")
 _SQL = re.compile(
     r"\b(SELECT|FROM|WHERE|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|JOIN|CASE|WHEN|THEN|ELSE|END|ORDER|GROUP|BY|COALESCE"
-    r"|AND|OR|AS|IN|NOT|NULL|COUNT|MAX|MIN|SUM|PRAGMA|VALUES|SET|LOCK|ANALYZE|VACUUM|TABLE|INDEX|COPY|CAST|ON|LIKE|COLLATE)\b"
+    r"|AND|OR|UNION|AS|IN|NOT|NULL|COUNT|MAX|MIN|SUM|PRAGMA|VALUES|SET|LOCK|ANALYZE|VACUUM|TABLE|INDEX|COPY|CAST|ON|LIKE|COLLATE)\b"
 )
 _PATTERN = re.compile(r"^,$|%-?[dbBmY]")
 

@@ -1,11 +1,12 @@
 """``manage.py expire``: remove what is kept no longer."""
 
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.core.management.base import CommandError
 from django.db import Error
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.retention import count_old, remove_old
 from customers.core.database_errors import first_line
@@ -13,6 +14,7 @@ from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import job_lock
 from customers.models import AuditEntry, Erasure
 from customers.text.counts import counts_in_words
+from customers.text.say import in_english, say, say_n
 
 TRUSTED_FOR = timedelta(days=7)
 """For so long after its last run the command believes the clock; what it removes does not come back."""
@@ -21,7 +23,7 @@ TRUSTED_FOR = timedelta(days=7)
 class Command(AuditedCommand):
     """Count or remove what ``analytics.retention`` declares."""
 
-    help = (
+    about = gettext_lazy(
         "Remove what is kept no longer: archived files (ARCHIVE_DAYS), closed rows of the quarantine "
         "(QUARANTINE_DAYS), the journal of changes that an undo needs (UNDO_DAYS), scored dates but the last of each "
         "week (SNAPSHOT_DAYS), texts of sent mails (MESSAGE_DAYS), the audit's entries of failed logins "
@@ -34,34 +36,47 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
-        parser.add_argument("--force", action="store_true", help="believe the clock, whenever the last run was")
+        parser.add_argument(
+            "--dry-run", action="store_true", help=gettext("say how much would go, and change nothing")
+        )
+        parser.add_argument(
+            "--force", action="store_true", help=gettext("believe the clock, whenever the last run was")
+        )
 
     def handle(self, *, dry_run: bool, force: bool, **options: object) -> None:
         if not force and not dry_run and (last := _doubtful_run()):
             self.stdout.write(
-                f"Expired: nothing. The last run was on {last}, more than a week from now: if the clock is right, the "
-                "next run removes what is old, or --force does."
+                say(
+                    "Expired: nothing. The last run was on {day}, more than a week from now: if the clock is right, "
+                    "the next run removes what is old, or --force does.",
+                    day=last,
+                )
             )
             return
         try:
-            with job_lock("import"):
+            with job_lock("import"), in_english():  # What is kept of an erasure is stored.
                 counts = count_old() if dry_run else remove_old()
                 pending = Erasure.objects.filter(state=Erasure.State.FILES).count()
         except (Error, OSError) as error:
-            raise CommandError(f"What is old could not be removed: {first_line(error)}") from error
-        self.stdout.write(f"{'Would go' if dry_run else 'Expired'}: {counts_in_words(counts)}.")
+            raise CommandError(say("What is old could not be removed: {why}", why=first_line(error))) from error
+        what = counts_in_words(counts)
+        self.stdout.write(say("Would go: {what}.", what=what) if dry_run else say("Expired: {what}.", what=what))
         if pending and not dry_run:
             raise CommandError(
-                f"{pending} erased customer{'s are' if pending > 1 else ' is'} still in archived files, which cannot "
-                "be written; the next run tries again."
+                say_n(
+                    "{number} erased customer is still in archived files, which cannot be written; the next run tries "
+                    "again.",
+                    "{number} erased customers are still in archived files, which cannot be written; the next run "
+                    "tries again.",
+                    pending,
+                )
             )
 
 
-def _doubtful_run() -> str:
-    """Return the day of the last run if it is more than a week away, before or after; else ''."""
+def _doubtful_run() -> date | None:
+    """Return the day of the last run if it is more than a week away, before or after."""
     runs = AuditEntry.objects.filter(action=AuditEntry.Action.COMMAND, subject="expire").order_by("-pk")
     last = runs.values_list("at", flat=True).first()
     if last is None or abs(timezone.now() - last) <= TRUSTED_FOR:
-        return ""
-    return f"{timezone.localtime(last):%-d %b %Y}"
+        return None
+    return timezone.localtime(last).date()

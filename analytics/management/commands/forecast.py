@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.forecast.forecasting import TARGETS, Forecaster
 from analytics.forecast.load import load_program
@@ -21,12 +22,14 @@ from customers.feeds.exports import write_csv
 from customers.jobs.commands import AuditedCommand, usage_error
 from customers.jobs.lock import job_lock
 from customers.models import data_date
+from customers.text.say import Value, english, in_english, say, say_n
+from customers.text.written import decimals
 
 FIGURES = {
     "auc": "AUC",
-    "brier": "Brier score",
-    "skill": "skill against the base rate",
-    "skill_recency": "skill against recency alone",
+    "brier": gettext_lazy("Brier score"),
+    "skill": gettext_lazy("skill against the base rate"),
+    "skill_recency": gettext_lazy("skill against recency alone"),
 }
 HEADER = ("customer_id", "date", *(target.name for target in TARGETS))
 
@@ -34,8 +37,8 @@ HEADER = ("customer_id", "date", *(target.name for target in TARGETS))
 class Command(AuditedCommand):
     """Translates dates on the command line to forecasts."""
 
-    busy = "Another forecast, a scoring or an import is running; nothing was done."
-    help = (
+    busy = gettext_lazy("Another forecast, a scoring or an import is running; nothing was done.")
+    about = gettext_lazy(
         "Forecast who goes quiet and who gets a first PR in the 30 days after a scored date, or after each one of a "
         "range, and store it; by default after the newest one. What is stored is never changed. Dates whose 30 days "
         "are over are compared with what happened. --csv writes the forecasts of the dates to a file instead. "
@@ -44,15 +47,17 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_dates(parser, "to forecast from")
-        parser.add_argument("--fit", action="store_true", help="learn anew, however new the model is")
+        add_dates(parser, gettext("the date to forecast from"))
+        parser.add_argument("--fit", action="store_true", help=gettext("learn anew, however new the model is"))
         parser.add_argument(
-            "--backtest", action="store_true", help="also forecast the past months' ends, compare and publish"
+            "--backtest",
+            action="store_true",
+            help=gettext("also forecast the past months' ends, compare and publish"),
         )
         parser.add_argument(
-            "--backtest-if-due", action="store_true", help="do so if a model was learnt since the last"
+            "--backtest-if-due", action="store_true", help=gettext("do so if a model was learnt since the last")
         )
-        parser.add_argument("--csv", type=Path, metavar="FILE", help="write to a file, and store nothing")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help=gettext("write to a file, and store nothing"))
 
     def handle(
         self,
@@ -67,7 +72,7 @@ class Command(AuditedCommand):
         **options: object,
     ) -> None:
         if csv and backtest:
-            raise usage_error("--csv stores nothing, so that --backtest has nothing to publish.")
+            raise usage_error(gettext("--csv stores nothing, so that --backtest has nothing to publish."))
         asked = asked_dates(as_of, first, last)
         with job_lock("forecast"), job_lock("score", shared=True), job_lock("import", shared=True):
             newest = data_date()
@@ -78,20 +83,28 @@ class Command(AuditedCommand):
                 program = load_program(max(newest, days[-1]))
                 self._store(program, days, newest, fit)
                 if backtest or (backtest_if_due and is_due()):
-                    for found in publish_accuracy(program, newest):
+                    with in_english():
+                        published = publish_accuracy(program, newest)
+                    for found in published:
                         self.stdout.write(_table(found))
 
     def _store(self, program: Program, days: Sequence[date], newest: date, fit: bool) -> None:
         forecaster = Forecaster(program, keep=True, fit_anew=fit)
-        stored = [one for day in days for one in store_day(forecaster, day, newest)]
+        with in_english():
+            stored = [one for day in days for one in store_day(forecaster, day, newest)]
+            compared = compare_outcomes(program, newest)
         for one in stored:
             self.stdout.write(_said(one))
-        compared = compare_outcomes(program, newest)
         there = len(days) - len({one.date for one in stored})
-        kept = f" {counted(there, 'date')} had been forecast before and stays as it was." if there else ""
-        self.stdout.write(
-            f"Forecast {counted(len(days) - there, 'date')}, compared {compared} with what happened.{kept}"
+        done = say(
+            "Forecast {dates}, compared {number} with what happened.",
+            dates=counted(len(days) - there, "date"),
+            number=compared,
         )
+        if there:
+            kept = say("{dates} had been forecast before and stays as it was.", dates=counted(there, "date"))
+            done = f"{done} {kept}"
+        self.stdout.write(done)
 
     def _write(self, path: Path, days: Sequence[date], fit: bool) -> None:
         program = load_program(days[-1])
@@ -101,14 +114,16 @@ class Command(AuditedCommand):
                 number = write_csv(file, HEADER, _rows(program, forecaster, days), for_people=False).rows
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror or error}") from error
-        Export(path.name, path.name, f"{counted(number, 'forecast')} from {days[0]} to {days[-1]}").record()
-        self.stdout.write(f"Wrote {counted(number, 'row')} to {path}.")
+        with in_english():
+            written = english(f"{counted(number, 'forecast')} from {days[0]} to {days[-1]}")
+            Export(path.name, path.name, written).record()
+        self.stdout.write(say("Wrote {rows} to {path}.", rows=counted(number, "row"), path=str(path)))
 
 
 def _newest_scored() -> date:
     newest = PortfolioDay.objects.newest()
     if newest is None:
-        raise CommandError("No date is scored yet; run import_csvs and score first.")
+        raise CommandError(gettext("No date is scored yet; run import_csvs and score first."))
     return newest.date
 
 
@@ -119,7 +134,8 @@ def _scored(asked: list[date]) -> list[date]:
     scored = PortfolioDay.objects.filter(date__range=(asked[0], asked[-1])).order_by("date")
     days = list(scored.values_list("date", flat=True))
     if not days:
-        raise usage_error(f"{asked[0]} is not scored; run `manage.py score --as-of {asked[0]}` first.")
+        first = str(asked[0])
+        raise usage_error(say("{day} is not scored; run `manage.py score --as-of {iso}` first.", day=first, iso=first))
     return days
 
 
@@ -134,31 +150,47 @@ def _rows(program: Program, forecaster: Forecaster, days: Sequence[date]) -> Ite
 
 def _said(day: ForecastDay) -> str:
     """Return a date's forecasts of one target as a line."""
-    of_day = f"{day.date:%-d %b %Y}, {day.get_target_display()}"
+    of_day: dict[str, Value] = {"day": day.date, "target": day.get_target_display()}
     if day.model is None:
-        known = f"{counted(day.customers, 'customer')}, {counted(day.rarer, 'outcome')}"
-        return f"{of_day}: too little to learn from ({known})."
+        known = {"customers": counted(day.customers, "customer"), "outcomes": counted(day.rarer, "outcome")}
+        return say("{day}, {target}: too little to learn from ({customers}, {outcomes}).", **of_day, **known)
     if not day.likely + day.unclear + day.unlikely:
-        return f"{of_day}: nobody to forecast."
-    return f"{of_day}: {day.likely:,} likely, {day.unclear:,} unclear, {day.unlikely:,} unlikely."
+        return say("{day}, {target}: nobody to forecast.", **of_day)
+    numbers = {"likely": day.likely, "unclear": day.unclear, "unlikely": day.unlikely}
+    return say("{day}, {target}: {likely} likely, {unclear} unclear, {unlikely} unlikely.", **of_day, **numbers)
 
 
 def _table(found: ForecastAccuracy) -> str:
     """Return what a back-test found as lines."""
     name = found.get_target_display()
     if not found.cases:
-        return f"{name}: no month's end had enough to learn from."
+        return say("{target}: no month's end had enough to learn from.", target=name)
+    cases = {"cases": counted(found.cases, "case"), "customers": counted(found.customers, "customer")}
     lines = [
-        f"{name}: {counted(found.cases, 'case')} of {counted(found.customers, 'customer')}, {found.months} months"
+        say_n(
+            "{target}: {cases} of {customers}, {number} month",
+            "{target}: {cases} of {customers}, {number} months",
+            found.months,
+            target=name,
+            **cases,
+        )
     ]
     for figure, label in FIGURES.items():
         if figure not in found.figures:
-            lines.append(f"  {label:<32}      –  (it was the same for all)")
+            same = gettext("(it was the same for all)")
+            lines.append(f"  {label!s:<32}      –  {same}")
             continue
-        value, low, high = (found.figures[figure][part] for part in ("value", "low", "high"))
-        lines.append(f"  {label:<32}{value:7.3f}  ({low:.3f} to {high:.3f})")
-    for top in found.figures["tops"]:
-        lines.append(
-            f"  the {top['size']} riskiest: {top['hits']} of {top['called']} flagged, of {top['came_true']} in all"
+        value, low, high = (decimals(found.figures[figure][part], 3) for part in ("value", "low", "high"))
+        between = say("({low} to {high})", low=low, high=high)
+        lines.append(f"  {label!s:<32}{value:>7}  {between}")
+    lines += [
+        say(
+            "  the {size} riskiest: {hits} of {called} flagged, of {came_true} in all",
+            size=top["size"],
+            hits=top["hits"],
+            called=top["called"],
+            came_true=top["came_true"],
         )
+        for top in found.figures["tops"]
+    ]
     return "\n".join(lines)

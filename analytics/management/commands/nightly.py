@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import Error
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.alerts.own_rules.kind import broken_rules
 from analytics.management.commands.ingest import LOCK as INGEST_LOCK
@@ -36,6 +37,7 @@ from customers.inbox.spool import set_aside_in_words
 from customers.jobs.commands import EXIT_BUSY, EXIT_FAILED, AuditedCommand, usage_error
 from customers.jobs.lock import LockHeld, job_lock, job_lock_within
 from customers.management.commands.import_csvs import not_archived, report
+from customers.text.say import english, in_english, say
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,8 @@ INGEST_SECONDS = 60
 class Command(AuditedCommand):
     """Run the steps in turn, hold back what depends on a failed one, and note each in the ledger."""
 
-    busy = "Another nightly run is going on; nothing was done."
-    help = (
+    busy = gettext_lazy("Another nightly run is going on; nothing was done.")
+    about = gettext_lazy(
         "Load what the product reported, import, score, forecast, send alerts, play playbooks, export, send reports, "
         "push, and remove what is kept no longer. A required feed that was refused makes it skip scoring, forecasts, "
         "playbooks, export and reports: the pages stay as they are and say why, and the alert about it is sent. "
@@ -58,25 +60,29 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dir", type=Path, default=settings.CSV_DIR, help="the drop folder (default: CSV_DIR)")
+        parser.add_argument(
+            "--dir", type=Path, default=settings.CSV_DIR, help=gettext("the drop folder (default: CSV_DIR)")
+        )
 
     def handle(self, *, dir: Path, **options: object) -> None:
         if not is_folder(dir):
-            raise usage_error(f"{dir} is not a folder; name one with --dir or CSV_DIR.")
+            raise usage_error(say("{folder} is not a folder; name one with --dir or CSV_DIR.", folder=str(dir)))
         try:
             with (
                 job_lock("nightly"),
                 job_lock_within(INGEST_SECONDS, INGEST_LOCK),
                 night_log(user_name()) as night,
+                in_english(),  # What the steps say last is stored.
             ):
                 limit_parallelism()
                 results = {**self._ingest(night), **self._run(dir, night)}
         except (Error, OSError) as error:
-            self.stderr.write(f"The database cannot be used: {error}")
+            self.stderr.write(say("The database cannot be used: {error}", error=str(error)))
             results = {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         else:
             self._deliver()
-        self.stdout.write(f"Nightly: {', '.join(f'{step} {result}' for step, result in results.items())}.")
+        every = ", ".join(f"{step} {result}" for step, result in results.items())
+        self.stdout.write(english(f"Nightly: {every}."))
         if any(result != DONE for result in results.values()):
             sys.exit(EXIT_FAILED)
 
@@ -109,12 +115,12 @@ class Command(AuditedCommand):
         try:
             outcomes = import_folder(folder, None, Options(started_by=user_name()))
         except LockHeld:
-            night.add(IMPORT, FAILED, "Another import was running.")
+            night.add(IMPORT, FAILED, english("Another import was running."))
             self._skip(night, *AFTER_IMPORT)
-            raise CommandError("Another import is running; nothing was done.", returncode=EXIT_BUSY) from None
+            raise CommandError(gettext("Another import is running; nothing was done."), returncode=EXIT_BUSY) from None
         except (Error, OSError) as error:
-            self.stderr.write(f"The database cannot be used: {error}")
-            night.add(IMPORT, FAILED, f"The database could not be used: {error}")
+            self.stderr.write(say("The database cannot be used: {error}", error=str(error)))
+            night.add(IMPORT, FAILED, english(f"The database could not be used: {error}"))
             self._skip(night, *AFTER_IMPORT)
             return {IMPORT: FAILED, **dict.fromkeys(AFTER_IMPORT, SKIPPED)}
         said = _LastLine(self.stdout)
@@ -127,7 +133,7 @@ class Command(AuditedCommand):
         if lost:
             named += f" ({', '.join(outcome.file for outcome in lost)})"
         elif result == WARNED:
-            named += f" (not archived: {not_archived(outcomes)})"
+            named += english(f" (not archived: {not_archived(outcomes)})")
         is_whole = not any(FEEDS[outcome.feed].required for outcome in lost)
         return {IMPORT: named, **self._after_import(night, is_whole=is_whole)}
 

@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser
 from datetime import date
 
+from django.utils.translation import gettext, gettext_lazy
 from tqdm import tqdm
 
 from analytics.management.dates import add_dates, asked_dates
@@ -11,13 +12,14 @@ from analytics.scoring.snapshots import NotScorable, score_day
 from analytics.scoring.unscored import scoring
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand, usage_error
+from customers.text.say import in_english, say
 
 
 class Command(AuditedCommand):
     """Translates dates on the command line to ``score_day``."""
 
-    busy = "Another scoring or an import is running; nothing was done."
-    help = (
+    busy = gettext_lazy("Another scoring or an import is running; nothing was done.")
+    about = gettext_lazy(
         "Score a date, or each date of a range, and store the snapshots; by default the newest engagement date, and "
         "those dates that are stale because their data or policy has changed. "
         "Scoring a date again replaces its snapshots. Exit code: 0 scored, 2 usage, 75 another scoring or an import "
@@ -25,18 +27,27 @@ class Command(AuditedCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_dates(parser, "score")
+        add_dates(parser, gettext("the date to score"))
 
     def handle(self, *, as_of: date | None, first: date | None, last: date | None, **options: object) -> None:
         days = asked_dates(as_of, first, last)
         try:
             with scoring(days) as (days, newest):
                 for day in tqdm(days, unit="day", leave=False, disable=not sys.stderr.isatty() or len(days) == 1):
-                    portfolio = score_day(day, newest)
+                    with in_english():
+                        portfolio = score_day(day, newest)
                     self.stdout.write(
-                        f"{day:%-d %b %Y}: {counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
+                        say(
+                            "{day}: {customers}, {number} at risk",
+                            day=day,
+                            customers=counted(portfolio.total, "customer"),
+                            number=portfolio.at_risk,
+                        )
                     )
         except NotScorable as error:
             raise usage_error(str(error)) from error
-        through = f"{days[0]:%-d %b %Y}" if len(days) == 1 else f"{days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
-        self.stdout.write(f"Scored {counted(len(days), 'date')}: {through}.")
+        if len(days) == 1:
+            self.stdout.write(say("Scored 1 date: {day}.", day=days[0]))
+        else:
+            dates = counted(len(days), "date")
+            self.stdout.write(say("Scored {dates}: {first} to {last}.", dates=dates, first=days[0], last=days[-1]))

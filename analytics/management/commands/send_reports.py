@@ -4,6 +4,7 @@ from itertools import chain
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.boards.mails import scheduled_boards
 from analytics.mail import message
@@ -11,13 +12,14 @@ from analytics.reports.mails import scheduled_reports, send_due
 from analytics.wording import counted
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import job_lock
+from customers.text.say import in_english, say, say_n
 
 
 class Command(AuditedCommand):
     """Sends what is due, once."""
 
-    busy = "Another run of send_reports is going on; try again when it has ended."
-    help = (
+    busy = gettext_lazy("Another run of send_reports is going on; try again when it has ended.")
+    about = gettext_lazy(
         "Mail the reports and boards that are due: daily ones, weekly ones on Mondays, monthly ones on the first. "
         "A second run sends nothing again; a missed day is made good once, until the next one is due. A run that "
         "is killed between sending a mail and recording it makes the next one send that mail a second time, never "
@@ -28,19 +30,35 @@ class Command(AuditedCommand):
 
     def handle(self, **options: object) -> None:
         if not message.is_on():
-            self.stdout.write("No report is sent, because EMAIL_URL is not set.")
+            self.stdout.write(gettext("No report is sent, because EMAIL_URL is not set."))
             return
-        with job_lock("reports") as lock:
+        with job_lock("reports") as lock, in_english():  # What is noted of a report is stored.
             sent = send_due(lock, chain(scheduled_reports(), scheduled_boards()))
         for skipped in sent.skipped:
-            self.stdout.write(f"Not mailed: {skipped}.")
+            self.stdout.write(say("Not mailed: {what}.", what=skipped))
         if sent.mails and not settings.SITE_URL:
-            self.stdout.write("The eemails have no links, because SITE_URL is not set.")
-        for broken in sent.broken:
-            self.stdout.write(f"Broken, for its owner to mend: {broken}")
-        for failed in sent.failed:
-            self.stderr.write(f"Not sent: {failed}")
-        broken = f", {len(sent.broken)} broken" if sent.broken else ""
-        self.stdout.write(f"Reports: {counted(sent.mails, 'mail')} sent, {len(sent.failed)} failed{broken}.")
-        if sent.failed:
-            raise CommandError(f"{counted(len(sent.failed), 'report')} could not be sent; the next run tries again.")
+            self.stdout.write(gettext("The emails have no links, because SITE_URL is not set."))
+        for one in sent.broken:
+            self.stdout.write(say("Broken, for its owner to mend: {what}", what=one))
+        for unsent in sent.failed:
+            self.stderr.write(say("Not sent: {what}", what=unsent))
+        mails, failed, broken = counted(sent.mails, "mail"), len(sent.failed), len(sent.broken)
+        if broken:
+            self.stdout.write(
+                say(
+                    "Reports: {mails} sent, {failed} failed, {broken} broken.",
+                    mails=mails,
+                    failed=failed,
+                    broken=broken,
+                )
+            )
+        else:
+            self.stdout.write(say("Reports: {mails} sent, {failed} failed.", mails=mails, failed=failed))
+        if failed:
+            raise CommandError(
+                say_n(
+                    "{number} report could not be sent; the next run tries again.",
+                    "{number} reports could not be sent; the next run tries again.",
+                    failed,
+                )
+            )

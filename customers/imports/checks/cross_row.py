@@ -10,6 +10,7 @@ from customers.feeds.declarations import Feed
 from customers.imports import onboarding
 from customers.imports.stage import PROBLEM, STAGE, add_problems
 from customers.models import Customer, ImportRun, QuarantinedRow
+from customers.text.say import english
 
 NAMED_LINES = 20
 NAMED_PAIRS = 5
@@ -74,7 +75,7 @@ def _create_repeated(feed: Feed, run: ImportRun) -> None:
     ``copy`` counts the equal rows from 1 on. ``variants`` is how many different rows the key has, ``of_key`` how many
     rows in all.
     """
-    bad = f"({_bad_rows(feed, run)}) bad"
+    bad = f"({_bad_rows(feed, run)}) AS bad"
     create_temporary(
         "repeated",
         f"""
@@ -127,7 +128,7 @@ def keys_alike(feed: Feed, run: ImportRun, *, loaded_keys_are_lowercase: bool = 
     """
     target = table_of(feed.model)
     bad = f"SELECT key AS id FROM ({_bad_rows(feed, run)}) bad WHERE key <> ''"
-    tables = [STAGE, f"({bad}) bad_keys", *([] if loaded_keys_are_lowercase else [target])]
+    tables = [STAGE, f"({bad}) AS bad_keys", *([] if loaded_keys_are_lowercase else [target])]
     mixed = " UNION ALL ".join(
         f"SELECT 1 FROM (SELECT 1 FROM {table} WHERE id <> LOWER(id) LIMIT 1) found{number}"
         for number, table in enumerate(tables)
@@ -143,10 +144,10 @@ def keys_alike(feed: Feed, run: ImportRun, *, loaded_keys_are_lowercase: bool = 
     )
     if not groups:
         return []
-    examples = ", ".join(f"{lower} and {upper}" for lower, upper, _number in groups)
+    examples = ", ".join(english(f"{lower} and {upper}") for lower, upper, _number in groups)
     left = groups[0][2] - len(groups)
-    more = f" and {left} more" if left else ""
-    return [f"ids differ in case alone and are kept apart: {examples}{more}"]
+    more = english(f" and {left} more") if left else ""
+    return [english(f"ids differ in case alone and are kept apart: {examples}{more}")]
 
 
 def _differing() -> Iterator[tuple[str, int, int]]:
@@ -170,5 +171,6 @@ def _duplicate_problems(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[
         for _key, line, of_key in chain(head, group):
             others = [str(other) for other in named if other != line][:NAMED_LINES]
             left = of_key - 1 - len(others)
-            more = f" and {left} more" if left else ""
-            yield line, DUPLICATE, f"id: {key} is also on line {', '.join(others)}{more}, with other values"
+            more = english(f" and {left} more") if left else ""
+            text = english(f"id: {key} is also on line {', '.join(others)}{more}, with other values")
+            yield line, DUPLICATE, text

@@ -7,9 +7,11 @@ from django.utils import timezone
 from customers.feeds.declarations import Feed
 from customers.feeds.reader import CsvReader, Refused
 from customers.imports.interface import Options
-from customers.imports.quarantine import examples
+from customers.imports.quarantine import CHANGED_WHILE_READ, examples
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import quoted
+from customers.text.say import english
+from customers.text.written import moment, number
 
 GUARDED_ROWS = 20
 MAX_QUARANTINED_SHARE = 0.10
@@ -41,21 +43,22 @@ class Guardrails:
         if self.options.force and not self.options.bounded:
             return
         if bad > MAX_QUARANTINED:
-            what = f"{MAX_QUARANTINED:,} rows"
+            what = english(f"{number(MAX_QUARANTINED)} rows")
         elif self._text > MAX_QUARANTINED_TEXT:
-            what = f"{MAX_QUARANTINED_TEXT >> 20} MB of text"
+            what = english(f"{MAX_QUARANTINED_TEXT >> 20} MB of text")
         else:
             return
         # The refusal names these rows; they are rolled back with the rest.
         QuarantinedRow.objects.bulk_create(newest[:NAMED_ROWS])
         self.run.over_limit = True
-        raise Refused(f"more than {what} would be quarantined: {examples(self.run)}")
+        raise Refused(english(f"more than {what} would be quarantined: {examples(self.run)}"))
 
     def check(self, source: CsvReader) -> None:
         """Refuse a file that looks wrong as a whole; ``force`` notes it instead, with who forced it."""
         run, bad = self.run, self.run.quarantined
         if self.options.strict and bad:
-            raise Refused(f"{bad} of {run.rows} rows would be quarantined, and --strict allows none: {examples(run)}")
+            what = english(f"{bad} of {run.rows} rows would be quarantined, and --strict allows none")
+            raise Refused(f"{what}: {examples(run)}")
         self.end_early(bad)
         alarms = list(self._alarms(source))
         if not alarms:
@@ -63,27 +66,30 @@ class Guardrails:
         if not self.options.force:
             raise Refused("; ".join(alarms))
         run.forced_by = self.options.started_by
-        run.warnings += [f"forced by {run.forced_by}: {alarm}" for alarm in alarms]
+        run.warnings += [english(f"forced by {run.forced_by}: {alarm}") for alarm in alarms]
 
     def _alarms(self, source: CsvReader) -> Iterator[str]:
         run, rows, bad = self.run, self.run.rows, self.run.quarantined
         whole = run.scope == ImportRun.Scope.WHOLE
         if bad > MAX_QUARANTINED:
-            yield f"{bad:,} rows would be quarantined, more than {MAX_QUARANTINED:,}"
+            yield english(f"{number(bad)} rows would be quarantined, more than {number(MAX_QUARANTINED)}")
         if whole and rows >= GUARDED_ROWS and bad > rows * MAX_QUARANTINED_SHARE:
-            yield f"{bad:,} of {rows:,} rows would be quarantined, more than 10 %: {examples(run)}"
+            share = english(f"{number(bad)} of {number(rows)} rows would be quarantined, more than 10 %")
+            yield f"{share}: {examples(run)}"
         if whole and self.feed.full:
             accepted = ImportRun.objects.accepted().filter(feed=self.feed.name)
             last = accepted.order_by("-pk").values_list("rows", flat=True).first()
             if last and last >= GUARDED_ROWS and rows < last * MIN_KEPT_SHARE:
-                yield f"the file has {rows:,} rows, the last one had {last:,}: more than half are gone"
+                yield english(
+                    f"the file has {number(rows)} rows, the last one had {number(last)}: more than half are gone"
+                )
         if whole and (old := _old_delivery(run)):
             if self.feed.full:
                 yield old
             else:
-                run.warnings.append(f"an old delivery: {old}")
+                run.warnings.append(english(f"an old delivery: {old}"))
         if source.changed:
-            yield "the file changed while it was read; import it again once it is complete"
+            yield CHANGED_WHILE_READ
 
 
 def _old_delivery(run: ImportRun) -> str:
@@ -99,11 +105,12 @@ def _old_delivery(run: ImportRun) -> str:
     same = accepted.filter(content_sha256=run.content_sha256).first()
     if same is None:
         return ""
-    return (
+    return english(
         f"it is the file that {_run_in_words(same)} has loaded ({quoted(same.file)}), and a newer one was loaded "
         f"since, by {_run_in_words(newest)}"
     )
 
 
 def _run_in_words(run: ImportRun) -> str:
-    return f"run {run.pk} of {timezone.localtime(run.started_at, timezone.get_default_timezone()):%-d %b %Y, %H:%M}"
+    with timezone.override(timezone.get_default_timezone()):
+        return english(f"run {run.pk} of {moment(run.started_at)}")

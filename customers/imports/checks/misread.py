@@ -10,6 +10,7 @@ from customers.imports.checks.cross_row import MISREAD
 from customers.imports.stage import STAGE, add_problems
 from customers.models import ImportRun, QuarantinedRow
 from customers.text.quoted import quoted
+from customers.text.say import english
 
 _PAGES = [
     # A byte that a page has no character for is a control, as browsers and Excel take it.
@@ -17,7 +18,7 @@ _PAGES = [
     for page in ("cp1252", "latin-1", "cp1250", "iso8859-15", "mac-roman")
 ]
 _MAX_TIMES = 2
-MISREAD_SIGN = "nothing but the old text misread"
+MISREAD_SIGN = english("nothing but the old text misread")
 """A part of the warning, by which a preview recognises it: a run stores its warnings as text alone."""
 _MAX_LENGTH = 50_000
 
@@ -86,8 +87,10 @@ def reasons(cells: list[Misread]) -> list[str]:
     """Return why a row with these misread cells stays in quarantine."""
     return list(
         dict.fromkeys(
-            f"{name}: {quoted(after)} is nothing but {quoted(before)} misread; was the file opened or saved as "
-            "something else than UTF-8?"
+            english(
+                f"{name}: {quoted(after)} is nothing but {quoted(before)} misread; was the file opened or saved as "
+                "something else than UTF-8?"
+            )
             for name, after, before in cells
         )
     )
@@ -97,10 +100,13 @@ def _warn(run: ImportRun, rows: list[list[Misread]], *, allow_misread: bool) -> 
     """Warn of rows with misread cells, with an example."""
     if rows:
         _name, after, before = rows[0][0]
-        some = f"{len(rows)} rows have" if len(rows) > 1 else "1 row has"
+        some = english(f"{len(rows)} rows have") if len(rows) > 1 else english("1 row has")
+        end = english("loaded all the same") if allow_misread else "quarantined"
         run.warnings.append(
-            f"{some} text that is {MISREAD_SIGN} (UTF-8 taken for Windows-1252, say), such as "
-            f"{quoted(after)} for {quoted(before)}: {'loaded all the same' if allow_misread else 'quarantined'}"
+            english(
+                f"{some} text that is {MISREAD_SIGN} (UTF-8 taken for Windows-1252, say), such as "
+                f"{quoted(after)} for {quoted(before)}: {end}"
+            )
         )
 
 

@@ -19,6 +19,7 @@ from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Stag
 from customers.imports.strategies.file_load import FileLoad
 from customers.imports.strategies.stager import Stager
 from customers.models import Customer, QuarantinedRow
+from customers.text.say import english
 
 MIN_BYTES = 2 * 2**20
 """A smaller file, of some 50,000 rows, takes a second at most in any way."""
@@ -69,7 +70,7 @@ def _refuse_unknown_customers(table: str) -> None:
     # Django would have SQLite look up the customer of each row; in the order of the index it is one of each.
     there = f"SELECT DISTINCT customer_id FROM {table}"
     if fetch(f"SELECT 1 FROM ({there}) r LEFT JOIN {table_of(Customer)} c ON c.id = r.customer_id WHERE c.id IS NULL"):
-        raise IntegrityError("an unknown customer")
+        raise IntegrityError(english("an unknown customer"))
 
 
 class _Lines:

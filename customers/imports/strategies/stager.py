@@ -21,6 +21,8 @@ from customers.imports.quarantine import quarantined_row
 from customers.imports.stage import STAGE, create_stage
 from customers.imports.strategies.file_load import FileLoad
 from customers.models import ImportRun, QuarantinedRow
+from customers.text.say import english
+from customers.text.written import number
 
 NAMED_COLUMNS = 20
 
@@ -56,9 +58,9 @@ class Stager:
         file.header = header
         if header.unknown:
             left = len(header.unknown) - NAMED_COLUMNS
-            more = f" and {left:,} more" if left > 0 else ""
+            more = english(f" and {number(left)} more") if left > 0 else ""
             named = ", ".join(header.unknown[:NAMED_COLUMNS])
-            run.warnings.append(f"unknown columns are ignored: {named}{more}")
+            run.warnings.append(english(f"unknown columns are ignored: {named}{more}"))
         run.scope = ImportRun.Scope.CORRECTIONS if header.corrections else ImportRun.Scope.WHOLE
         if header.corrections:
             corrections.create()
@@ -81,7 +83,8 @@ class Stager:
             run.rows += len(records) + sum(block.rows for block in whole)
             self._stage_records(header, records)
         if fixed:
-            run.warnings.append(f"{fixed} row{'s' if fixed > 1 else ''} read as fixed in quarantine, not as written")
+            rows = "rows" if fixed > 1 else "row"
+            run.warnings.append(english(f"{fixed} {rows} read as fixed in quarantine, not as written"))
         if file.feed.full:
             execute(f"CREATE INDEX stage_id ON {STAGE} (id)")
         analyze(STAGE)

@@ -6,10 +6,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
 from customers.jobs.commands import AuditedCommand, usage_error
+from customers.text.say import say, say_n
+from customers.text.written import decimals
 from rsolv_cs.operations import backups
 
 NAME = BACKUP + "{}.zip"
@@ -18,24 +21,26 @@ NAME = BACKUP + "{}.zip"
 class Command(AuditedCommand):
     """Translates a folder to ``backups.write``, and removes the oldest ones there."""
 
-    help = (
+    about = gettext_lazy(
         "Write all rows of the database, as they are at one moment, to rsolv-backup-<time>.zip, from which `restore` "
         "fills a database of either kind. Sessions are left out, and so are files: the archive of imports is a "
         "folder to be copied beside it. Exit code: 0 written, 1 it failed and nothing was removed, 2 usage."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--out", type=Path, default=settings.BACKUP_DIR, help="where to (default: BACKUP_DIR)")
+        parser.add_argument(
+            "--out", type=Path, default=settings.BACKUP_DIR, help=gettext("where to (default: BACKUP_DIR)")
+        )
         parser.add_argument(
             "--keep",
             type=int,
             metavar="N",
-            help="afterwards remove all but the N newest backups there (default: none)",
+            help=gettext("afterwards remove all but the N newest backups there (default: none)"),
         )
 
     def handle(self, *, out: Path, keep: int | None, **options: object) -> None:
         if keep is not None and keep < 1:
-            raise usage_error("--keep must be 1 or more.")
+            raise usage_error(gettext("--keep must be 1 or more."))
         path = out / NAME.format(timezone.now().strftime("%Y%m%d-%H%M%S-%f"))
         try:
             manifest = backups.write(path)
@@ -44,15 +49,23 @@ class Command(AuditedCommand):
         except OSError as error:
             raise CommandError(f"{error.filename or out}: {error.strerror or error}") from error
         if removed:
-            self.stdout.write(f"Removed {removed} older backup{'s' if removed > 1 else ''}.")
+            self.stdout.write(say_n("Removed {number} older backup.", "Removed {number} older backups.", removed))
         rows = sum(table["rows"] for table in manifest["tables"].values())
         size = in_words(path.stat().st_size)
-        self.stdout.write(f"{rows:,} rows of {len(manifest['tables'])} tables are in {path} ({size}).")
+        self.stdout.write(
+            say(
+                "{rows} rows of {tables} tables are in {path} ({size}).",
+                rows=rows,
+                tables=len(manifest["tables"]),
+                path=str(path),
+                size=size,
+            )
+        )
 
 
 def in_words(size: int) -> str:
     """A number of bytes for people: in kB below a MB, rounded up."""
-    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{-(-size // 1024)} kB"
+    return f"{decimals(size / 2**20, 1)} MB" if size >= 2**20 else f"{-(-size // 1024)} kB"
 
 
 def _remove_all_but(keep: int, folder: Path) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.leftovers import COPIED, private_folder, remove_leftovers
 from customers.inbox.store import collect
@@ -19,9 +20,9 @@ from rsolv_cs.operations import backups
 class Command(AuditedCommand):
     """A backup of this database, restored to another one by the ``restore`` command in a process of its own."""
 
-    busy = "An import is running; nothing was done."
+    busy = gettext_lazy("An import is running; nothing was done.")
     secret = frozenset({"url"})
-    help = (
+    about = gettext_lazy(
         "Copy all rows to an empty database, which gets its tables first, and compare the two by the hash of each "
         "table. Stop the web server before, and set DATABASE_URL to the new one after. "
         "Exit code: 0 copied and compared, 1 it failed and the other database has no rows, 2 usage: the other "
@@ -31,12 +32,14 @@ class Command(AuditedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "url",
-            help="the other database, as DATABASE_URL would name it; the password may stand in ~/.pgpass instead",
+            help=gettext(
+                "the other database, as DATABASE_URL would name it; the password may stand in ~/.pgpass instead"
+            ),
         )
 
     def handle(self, *, url: str, **options: object) -> None:
         if url == settings.DATABASE_URL:
-            raise usage_error("That is the database that you are on.")
+            raise usage_error(gettext("That is the database that you are on."))
         try:
             with job_lock("import"), private_folder(_folder()) as folder:
                 # What waits in files beside this database would stay behind.
@@ -49,7 +52,7 @@ class Command(AuditedCommand):
         if code:
             sys.exit(code)
         self.stdout.write(
-            "The other database has the same rows. Set DATABASE_URL to it, and start the web server again."
+            gettext("The other database has the same rows. Set DATABASE_URL to it, and start the web server again.")
         )
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import CommandError
 from django.db import transaction
 from django.db.models import Min
+from django.utils.translation import gettext, gettext_lazy
 
 from analytics.alerts.evaluate import evaluate
 from analytics.forecast.forecasting import Forecaster
@@ -26,16 +27,17 @@ from customers.imports.interface import Options
 from customers.jobs.commands import AuditedCommand
 from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
+from customers.text.say import english, in_english, say, say_n
 from rsolv_cs.operations.demo_feeds import write_feeds
 from rsolv_cs.operations.demo_work import add_draft, add_history, add_work
 from rsolv_cs.operations.large_program import add_customers
 
 PASSWORD = "rsolv-demo"  # noqa: S105 - known to everybody; only an empty database under DEBUG gets it
 LOGINS = {
-    "admin": (Role.ADMINISTRATOR, "Ada", "Minkowski"),
-    "manager": (Role.PROGRAM_MANAGER, "Paula", "Mendes"),
-    "success": (Role.SUCCESS_MANAGER, "Sofia", "Marchetti"),
-    "viewer": (Role.VIEWER, "Victor", "Ewing"),
+    "admin": (Role.ADMINISTRATOR, english("Ada"), english("Minkowski")),
+    "manager": (Role.PROGRAM_MANAGER, english("Paula"), english("Mendes")),
+    "success": (Role.SUCCESS_MANAGER, english("Sofia"), english("Marchetti")),
+    "viewer": (Role.VIEWER, english("Victor"), english("Ewing")),
 }
 IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 
@@ -43,7 +45,7 @@ IN_CARE_OF_SUCCESS = ("c1001", "c1002", "c1003", "c1009")
 class Command(AuditedCommand):
     """Loads ``fixtures/``, moved to end yesterday, by the ordinary import; scores each day; adds logins and work."""
 
-    help = (
+    about = gettext_lazy(
         "Give an empty database the demo program with a login for each role; a database with data stays as it is. "
         "The newest data are of yesterday. "
         "Outside DEBUG the passwords are random and shown once. "
@@ -52,21 +54,21 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         address = f"{settings.SITE_URL or 'http://127.0.0.1:8000'}/"
-        parser.add_argument("--address", default=address, help="where the server will be (only printed)")
+        parser.add_argument("--address", default=address, help=gettext("where the server will be (only printed)"))
         parser.add_argument(
             "--size",
             choices=("small", "large"),
             default="small",
-            help="small: the twelve customers of fixtures/; large: some 150 over 14 months, in two minutes",
+            help=gettext("small: the twelve customers of fixtures/; large: some 150 over 14 months, in two minutes"),
         )
         parser.add_argument(
-            "--feeds", type=Path, metavar="FOLDER", help="keep the files that are loaded in this folder"
+            "--feeds", type=Path, metavar="FOLDER", help=gettext("keep the files that are loaded in this folder")
         )
 
     def handle(self, *, address: str, size: str, feeds: Path | None, **options: object) -> None:
         """Load where nothing is, and print the logins."""
         logins: dict[str, str] = {}
-        with transaction.atomic():
+        with in_english(), transaction.atomic():  # What is loaded is stored.
             days = 0
             if not Customer.objects.exists() and not User.objects.exists():
                 with tempfile.TemporaryDirectory() as folder:
@@ -80,15 +82,25 @@ class Command(AuditedCommand):
                         add_draft()
                     _forecast(day)
         if days:
-            self.stdout.write(f"Loaded the demo program and scored {days} days.")
-        self.stdout.write(f"RSOLV Customer Success: {address}")
+            self.stdout.write(
+                say_n(
+                    "Loaded the demo program and scored {number} day.",
+                    "Loaded the demo program and scored {number} days.",
+                    days,
+                )
+            )
+        self.stdout.write(english(f"RSOLV Customer Success: {address}"))
         logins = logins or _known_logins()
         if not logins:
             self.stdout.write(
-                "The database holds data of your own; log in with an account of yours (`manage.py createsuperuser`)."
+                gettext(
+                    "The database holds data of your own; log in with an account of yours "
+                    "(`manage.py createsuperuser`)."
+                )
             )
         for name, password in logins.items():
-            self.stdout.write(f"  {name:<8} password {password}   {LOGINS[name][0]}")
+            role, login = str(LOGINS[name][0]), f"{name:<8}"
+            self.stdout.write(say("  {login} password {password}   {role}", login=login, password=password, role=role))
 
 
 def _load(folder: Path, *, is_large: bool) -> int:
@@ -99,7 +111,7 @@ def _load(folder: Path, *, is_large: bool) -> int:
     try:
         outcomes = import_folder(folder, None, Options(started_by="demo"))
     except LockHeld:
-        raise CommandError("An import is running; the demo program was not loaded.") from None
+        raise CommandError(gettext("An import is running; the demo program was not loaded.")) from None
     refused = [f"{outcome.file}: {outcome.reason}" for outcome in outcomes if not outcome.loaded]
     if refused:
         raise CommandError("; ".join(refused))

@@ -7,9 +7,10 @@ from argparse import ArgumentParser
 from contextlib import suppress
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext, gettext_lazy
 
-from customers.jobs.commands import EXIT_BUSY
+from customers.jobs.commands import EXIT_BUSY, SpokenCommand
 from rsolv_cs.live.handover import AlreadyKept
 from rsolv_cs.live.server import keep_sockets
 from rsolv_cs.monitoring import shared
@@ -18,20 +19,22 @@ NICE = 10
 """By so much, as a night does, it gives way to pages."""
 
 
-class Command(BaseCommand):
+class Command(SpokenCommand):
     """Runs the process of the sockets beside the web server."""
 
-    help = (
+    about = gettext_lazy(
         "Keep the sockets of open pages, which the web server hands over, and tell them when anything has changed. "
         "Without it pages ask every minute. Exit code: 0 with LIVE=0, or told to stop, 75 another process does it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
+        parser.add_argument(
+            "--with-parent", action="store_true", help=gettext("end when the process that started it ends")
+        )
 
     def handle(self, *, with_parent: bool, **_options: object) -> None:
         if not settings.LIVE:
-            self.stdout.write("LIVE=0: pages ask every minute by themselves.")
+            self.stdout.write(gettext("LIVE=0: pages ask every minute by themselves."))
             return
         shared.be(shared.LIVE)
         # Pages go first where the processors are all busy: what is told here is not missed a moment later.
@@ -42,4 +45,6 @@ class Command(BaseCommand):
             with suppress(KeyboardInterrupt):
                 keep_sockets(settings.LIVE_SOCKET, os.getppid() if with_parent else None)
         except AlreadyKept:
-            raise CommandError("Another process keeps the sockets; nothing was done.", returncode=EXIT_BUSY) from None
+            raise CommandError(
+                gettext("Another process keeps the sockets; nothing was done."), returncode=EXIT_BUSY
+            ) from None

@@ -153,7 +153,7 @@ def test_corrections_and_replays_do_not_bring_them_back(two: Path, settings: Set
     assert traces(settings) == set()
     text = io_csv([*cells, "reasons", "quarantined_row"], [*cells.values(), "x", str(rows[0].pk)])
     upload = uploaded(client, "engagement", text)
-    assert upload.preview["scope"] == "Corrected rows"
+    assert upload.preview["scope"] == "corrections"
     assert loaded(client, upload).left_out == 1
     assert traces(settings) == set()
 
