@@ -7,6 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
 from analytics.outreach import sending
@@ -15,10 +16,9 @@ from analytics.outreach.forms import ComposeForm
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.scheduled import scheduled_for
 from customers.models import Customer
+from customers.text.say import say_n
 
 MAX_LETTERS = 50
-BUSY = "It was not sent: the data are being changed at this moment. Try again in a minute."
-CHANGED = "It was not sent: something has changed since the preview."
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,15 @@ def _letter(
     form = ComposeForm(data, values=values, organization=customer.organization)
     against = [*sending.obstacles(customer, user), *(str(one) for errors in form.errors.values() for one in errors)]
     if scheduled_for(customer):
-        against.append("An email to them is scheduled.")
+        against.append(gettext("An email to them is scheduled."))
     if sending.last_message(customer):
-        against.append(f"Somebody wrote to them within the last {sending.QUIET.days} days.")
+        against.append(
+            say_n(
+                "Somebody wrote to them within the last {number} day.",
+                "Somebody wrote to them within the last {number} days.",
+                sending.QUIET.days,
+            )
+        )
     if against:
         return Letter(customer, None, against)
     to = sending.addressees(customer)[0].email
@@ -111,11 +117,12 @@ class LettersSent:
             return None
         key = sending.verify_preview(token, letter.draft)
         if key is None:
-            self.failed.append((letter.customer, CHANGED))
+            self.failed.append((letter.customer, gettext("It was not sent: something has changed since the preview.")))
             return None
         try:
             message, is_ours = sending.claim_draft(letter.draft, key, confirmed=False, send_at=self.send_at)
         except (sending.NotSent, OperationalError) as error:
-            self.failed.append((letter.customer, str(error) if isinstance(error, sending.NotSent) else BUSY))
+            busy = gettext("It was not sent: the data are being changed at this moment. Try again in a minute.")
+            self.failed.append((letter.customer, str(error) if isinstance(error, sending.NotSent) else busy))
             return None
         return message if is_ours else None

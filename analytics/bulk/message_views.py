@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 
 from analytics.bulk.letters import MAX_LETTERS, Letter, LettersSent, letters
 from analytics.bulk.selection import Selection, nobody_selected, selection
@@ -17,8 +18,8 @@ from analytics.outreach import sending
 from analytics.outreach.forms import ComposeForm, ScheduleForm
 from analytics.outreach.kept_words import KeptWords, Words
 from analytics.outreach.sending import MAY_CONTACT
-from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response
+from customers.text.say import say_n
 
 MAX_TOLD = 5
 MAX_REASON_LENGTH = 300
@@ -78,7 +79,7 @@ class _Page:
         """Return the page that asks for the words."""
         is_refused = form.is_bound and self.request.POST.get("action") != "edit"
         more = {
-            "title": f"Message {counted(self.count, 'customer')}",
+            "title": say_n("Message {number} customer", "Message {number} customers", self.count),
             "count": self.count,
             "most": MAX_LETTERS,
             "templates": self.words.templates,
@@ -90,7 +91,7 @@ class _Page:
     def previews(self, form: ComposeForm, found: Sequence[Letter]) -> HttpResponse:
         """Return the page that shows what each customer would get."""
         more = {
-            "title": "Preview",
+            "title": gettext("Preview"),
             "letters": [one for one in found if one.draft],
             "skipped": [one for one in found if not one.draft],
             # By their keys: whoever leaves a filter until it is sent was shown all the same.
@@ -116,13 +117,19 @@ class _Page:
 
 def _tell(request: StaffRequest, done: LettersSent) -> None:
     if done.sent:
-        messages.success(request, f"{counted(done.sent, 'message')} sent.")
+        messages.success(request, say_n("{number} message sent.", "{number} messages sent.", done.sent))
     if done.scheduled and done.send_at:
-        when = f"{timezone.localtime(done.send_at):%-d %b %Y, %H:%M}"
-        messages.success(request, f"{counted(done.scheduled, 'message')} scheduled for {when}.")
+        said = say_n(
+            "{number} message scheduled for {moment}.",
+            "{number} messages scheduled for {moment}.",
+            done.scheduled,
+            moment=done.send_at,
+        )
+        messages.success(request, said)
     for customer, why in done.failed[:MAX_TOLD]:
         messages.warning(request, f"{customer.organization}: {Truncator(why).chars(MAX_REASON_LENGTH)}")
     if (more := len(done.failed) - MAX_TOLD) > 0:
-        messages.warning(request, f"{counted(more, 'more message')} not sent.")
+        messages.warning(request, say_n("{number} more message not sent.", "{number} more messages not sent.", more))
     if not (done.sent or done.scheduled or done.failed):
-        messages.info(request, "They were sent or scheduled before." if done.known else "No message was sent.")
+        known = gettext("They were sent or scheduled before.") if done.known else gettext("No message was sent.")
+        messages.info(request, known)

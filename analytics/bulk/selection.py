@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.pages.as_of import as_of
 from analytics.reports.open_report import opened_report, requested_list
@@ -42,7 +43,7 @@ def selection(request: HttpRequest) -> Selection | None:
 def nobody_selected(request: HttpRequest) -> HttpResponse:
     """Lead back to the table, and say that no customer is selected where that was forgotten."""
     if request.method == "POST":
-        messages.error(request, "No customer is selected.")
+        messages.error(request, gettext("No customer is selected."))
     return redirect(_list_address(request))
 
 
@@ -58,5 +59,5 @@ def _all_found(request: HttpRequest) -> QuerySet[Customer]:
     filters = requested_list(request, day.date, opened_report(request)).filters if day else None
     if filters is None or not filters.form.is_valid():
         # What the filters do not understand, the list leaves out: that would be more customers than were meant.
-        raise BadRequest("The list cannot be filtered like this.")
+        raise BadRequest(gettext("The list cannot be filtered like this."))
     return Customer.objects.filter(pk__in=filters.qs.order_by().values("customer"))

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.bulk.acts import BULK_ACTS, BulkAct
 from analytics.bulk.selection import Selection, nobody_selected, selection
@@ -21,12 +22,12 @@ from analytics.my_day.forms import SNOOZE_DAYS
 from analytics.playbooks.end import UNDO_STOP, undo_stop
 from analytics.playbooks.views import MAY_ACT
 from analytics.tasks import workflow
-from analytics.wording import counted
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page, sent_by_form
 from customers.editing.conflicts import form_status
 from customers.editing.undo import MAX_ROWS, read_undo, tell_done
 from customers.owners.assign import UNDO_OWNERS, give_back
 from customers.owners.views import MAY_ASSIGN, assign_page
+from customers.text.say import say_n
 
 MAX_NAMES = 10
 
@@ -55,7 +56,7 @@ def act_on_many(request: StaffRequest, act: str) -> HttpResponse:
     confirming = request.method == "POST" and "expected" in request.POST
     form = todo.form(request.POST if confirming else None)
     if confirming and request.POST["expected"] != str(count):
-        messages.warning(request, "The customers are not as many as before: look again.")
+        messages.warning(request, gettext("The customers are not as many as before: look again."))
     elif confirming and count <= MAX_ROWS and form.is_valid():
         _do(request, todo, meant, form)
         return redirect(meant.back)
@@ -81,7 +82,7 @@ def _do(request: StaffRequest, todo: BulkAct, meant: Selection, form: forms.Form
     if done.undo.rows:
         tell_done(request, done.words, done.undo)
     if done.skipped:
-        messages.warning(request, f"{counted(done.skipped, 'customer')} skipped: {done.why}.")
+        messages.warning(request, done.skipped)
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,20 @@ def undo(request: StaffRequest) -> HttpResponse:
     """Undo what a message's button says, as far as nobody has changed it since."""
     asked = read_undo(request.POST.get("undo", ""), request.user)
     if asked is None or asked.kind not in _UNDOING:
-        messages.error(request, "This can no longer be undone.")
+        messages.error(request, gettext("This can no longer be undone."))
     else:
         way = _UNDOING[asked.kind]
         if not request.user.has_perm(way.permission):
             raise PermissionDenied
         undone = way.undo(asked.rows, request.user)
         if undone:
-            messages.success(request, "Undone.")
+            messages.success(request, gettext("Undone."))
         if left := len(asked.rows) - undone:
-            messages.warning(request, f"{left:,} of {len(asked.rows):,} changed since: not undone.")
+            said = say_n(
+                "{number} of {total} changed since: not undone.",
+                "{number} of {total} changed since: not undone.",
+                left,
+                total=len(asked.rows),
+            )
+            messages.warning(request, said)
     return redirect(next_page(request, reverse("admin:index")))

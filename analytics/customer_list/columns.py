@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from django.db.models.functions import Cast, NullIf, Replace
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from analytics.customer_list.list_column import ListColumn, Order, Shown, field_as_text
 from analytics.display import atoms
@@ -27,8 +26,10 @@ from analytics.rounding import onboarding_percent, success_rate
 from analytics.wording import ACTIVITY_TREND, DASH
 from customers.core.people import by_name, display_name
 from customers.models import ImportRun
+from customers.text import written
 from customers.text.codes import code_in_words
 from customers.text.fold import Fold
+from customers.text.say import Words, english, kept_by_language, say, say_later
 
 if TYPE_CHECKING:
     from analytics.customer_list.customer_table import CustomerTable
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
 # --- Cells --------------------------------------------------------------------------------------------------------
 
 
-def _day(day: date) -> str:
-    return f"{day:%-d %b %Y}"
-
-
 def _run(run: ImportRun) -> str:
-    return f"{_day(timezone.localtime(run.started_at))}, run {run.pk}"
+    return say("{day}, run {run}", day=timezone.localtime(run.started_at).date(), run=str(run.pk))
+
+
+def _days(days: int) -> str:
+    return say("{number}d", number=days)
 
 
 def _name(record: Snapshot, table: "CustomerTable") -> SafeString:
@@ -61,11 +62,12 @@ def _score(record: Snapshot, table: "CustomerTable") -> SafeString:
     return atoms.score(record.score, table.sparklines[record.customer_id], change)
 
 
-@lru_cache
+@kept_by_language(1_000)
 def _probable(thousandths: int) -> SafeString:
     """Draw a probability as its band and the whole percent."""
     band = band_of(thousandths)
-    return format_html('<span class="forecast-{}">{}, {}%</span>', band.name, band.label, percent_of(thousandths))
+    said = f"{band.label}, {written.percentage(percent_of(thousandths))}"
+    return format_html('<span class="forecast-{}">{}</span>', band.name, said)
 
 
 # --- Orders -------------------------------------------------------------------------------------------------------
@@ -101,15 +103,15 @@ SUCCESS_RATE = Case(
 # --- The columns --------------------------------------------------------------------------------------------------
 
 
-def _customer_text(name: str, heading: str, shown: Shown = Shown.IF_CHOSEN) -> ListColumn:
+def _customer_text(name: str, heading: Words, shown: Shown = Shown.IF_CHOSEN) -> ListColumn:
     """Return a column of a text of the customer."""
     field = f"customer__{name}"
     return ListColumn(name, heading, order=_as_read(field), fields=(field,), shown=shown, attrs=CUT)
 
 
-def _count(name: str, heading: str) -> ListColumn:
+def _count(name: str, heading: Words) -> ListColumn:
     """Return a column of a whole number of the snapshot, its thousands apart."""
-    return ListColumn(name, heading, field_as_text(name, "{:,}".format), attrs=NUMBER)
+    return ListColumn(name, heading, field_as_text(name, written.number), attrs=NUMBER)
 
 
 def _change(days: int) -> ListColumn:
@@ -117,12 +119,12 @@ def _change(days: int) -> ListColumn:
     name = COLUMN_OF[days]
     return ListColumn(
         name,
-        f"Change, {days} days",
+        say_later("Change, {days} days", days=days),
         lambda record, table: table.change(record, days),
         lambda rows, is_descending, changes: none_last(changes.beside(rows), F(name), is_descending),
-        file_heading=f"Score change, {days} days",
+        file_heading=english(f"Score change, {days} days"),
         attrs=NUMBER,
-        definition=f"Score less the score {days} days before.",
+        definition=say_later("Score less the score {days} days before.", days=days),
     )
 
 
@@ -130,12 +132,12 @@ def _status_change(days: int) -> ListColumn:
     """Return a column of which way the status went in some days; the worst changes come first."""
     return ListColumn(
         STATUS_COLUMN_OF[days],
-        f"Status change, {days} days",
+        say_later("Status change, {days} days", days=days),
         lambda record, table: table.status_change(record, days),
         lambda rows, is_descending, changes: none_last(changes.beside(rows), places_risen_in_sql(days), is_descending),
         fields=(WAS_OF[days], "status"),
         value=lambda was, now: move_in_words(was, now) or None,
-        definition=f"Status compared with {days} days before.",
+        definition=say_later("Status compared with {days} days before.", days=days),
     )
 
 
@@ -144,7 +146,7 @@ def _forecast(target: ForecastTarget) -> ListColumn:
     name = f"forecast_{target.value}"
     return ListColumn(
         name,
-        target.label,
+        dict(ForecastTarget.choices)[target.value],
         field_as_text(name, _probable),
         lambda rows, is_descending, changes: none_last(rows.with_forecasts(of_over=False), F(name), is_descending),
         value=shown_percent,
@@ -155,64 +157,66 @@ def _forecast(target: ForecastTarget) -> ListColumn:
 
 
 COLUMNS = (
-    ListColumn("customer_id", "Customer id", shown=Shown.NEVER),
-    ListColumn("customer", "Name", _name, _by_customer_name, fields=("customer__organization",), shown=Shown.ALWAYS),
+    ListColumn("customer_id", _("Customer id"), shown=Shown.NEVER),
+    ListColumn(
+        "customer", _("Name"), _name, _by_customer_name, fields=("customer__organization",), shown=Shown.ALWAYS
+    ),
     ListColumn(
         "status",
-        "Status",
+        _("Status"),
         lambda record, table: atoms.health_status(record.status),
         lambda rows, is_descending, changes: rows.by_urgency(descending=is_descending),
         value=lambda status: HealthStatus(status).label,
         shown=Shown.BY_DEFAULT,
-        definition="Health by the score, or Inactive: without activity, or by account status.",
+        definition=_("Health by the score, or Inactive: without activity, or by account status."),
     ),
     ListColumn(
         "score",
-        "Score",
+        _("Score"),
         _score,
         shown=Shown.BY_DEFAULT,
         attrs=NUMBER,
-        definition="Health score from 0 to 100: the sum of its components, which the customer's page explains.",
+        definition=_("Health score from 0 to 100: the sum of its components, which the customer's page explains."),
     ),
     ListColumn(
         "trend",
-        str(ACTIVITY_TREND),
+        ACTIVITY_TREND,
         lambda record, table: atoms.trend(record.trend),
         _by_rank("trend", (Trend.DECLINING, Trend.STABLE, Trend.IMPROVING)),
         value=lambda trend: Trend(trend).label,
         shown=Shown.BY_DEFAULT,
-        definition="Activity of the last 7 days compared with the 7 days before.",
+        definition=_("Activity of the last 7 days compared with the 7 days before."),
     ),
     ListColumn(
         "steps_done",
-        "Progress",
+        _("Progress"),
         lambda record, table: atoms.progress(record.onboarding_percent),
         value=onboarding_percent,
         file_heading="Progress %",
         unit="%",
         shown=Shown.BY_DEFAULT,
-        definition="Completed onboarding steps, as a share of all five.",
+        definition=_("Completed onboarding steps, as a share of all five."),
     ),
     ListColumn(
         "stage",
-        "Stage",
+        _("Stage"),
         lambda record, table: Stage(record.stage).label,
         _by_rank("stage", tuple(Stage)),
         value=lambda stage: Stage(stage).label,
         shown=Shown.BY_DEFAULT,
-        definition="How far into the product: New signup, Onboarding, Initial adoption or Regular usage.",
+        definition=_("How far into the product: New signup, Onboarding, Initial adoption or Regular usage."),
     ),
     ListColumn(
         "last_active",
-        "Last active",
+        _("Last active"),
         lambda record, table: atoms.since(record.last_active, record.date),
         _none_last(F("last_active")),
         shown=Shown.BY_DEFAULT,
     ),
-    _customer_text("cohort", "Cohort", Shown.BY_DEFAULT),
+    _customer_text("cohort", _("Cohort"), Shown.BY_DEFAULT),
     ListColumn(
         "owner",
-        "Owner",
+        _("Owner"),
         _owner,
         lambda rows, is_descending, changes: in_order(rows, by_name("customer__care__owner__"), is_descending),
         fields=tuple(f"customer__care__owner__{field}" for field in ("first_name", "last_name", "username")),
@@ -221,89 +225,89 @@ COLUMNS = (
         attrs=CUT,
         reads_edits=True,
     ),
-    _customer_text("industry", "Industry"),
+    _customer_text("industry", _("Industry")),
     ListColumn(
         "signup_date",
-        "Signed up",
-        field_as_text("customer__signup_date", _day),
+        _("Signed up"),
+        field_as_text("customer__signup_date", written.day),
         fields=("customer__signup_date",),
     ),
     ListColumn(
         "team_size",
-        "Team",
-        field_as_text("customer__team_size", "{:,}".format),
+        _("Team"),
+        field_as_text("customer__team_size", written.number),
         _none_last(F("customer__team_size")),
         fields=("customer__team_size",),
         attrs=NUMBER,
     ),
-    replace(_customer_text("email", "Email"), file_heading="E-mail"),
+    replace(_customer_text("email", _("Email")), file_heading="E-mail"),
     ListColumn(
         "blocker_type",
-        "Blocker",
+        _("Blocker"),
         lambda record, table: code_in_words(record.blocker_type) or DASH,
         _none_last(Fold(BLOCKER)),
         value=code_in_words,
         attrs=CUT,
     ),
-    _count("days_active", "Days active"),
-    _count("issues_tagged", "Issues tagged"),
-    _count("prs_generated", "PRs generated"),
-    _count("prs_merged", "PRs merged"),
+    _count("days_active", _("Days active")),
+    _count("issues_tagged", _("Issues tagged")),
+    _count("prs_generated", _("PRs generated")),
+    _count("prs_merged", _("PRs merged")),
     ListColumn(
         "success_rate",
-        "Success rate",
-        field_as_text("success_rate", "{}%".format),
+        _("Success rate"),
+        field_as_text("success_rate", written.percentage),
         _none_last(SUCCESS_RATE),
         fields=("prs_merged", "prs_generated"),
         value=success_rate,
-        file_heading="Success rate %",
+        file_heading=english("Success rate %"),
         unit="%",
         attrs=NUMBER,
-        definition="Pull requests that were merged, as a share of those that were generated.",
+        definition=_("Pull requests that were merged, as a share of those that were generated."),
     ),
-    _count("support_requests", "Support requests"),
-    ListColumn("date", "As of", shown=Shown.NEVER),
+    _count("support_requests", _("Support requests")),
+    ListColumn("date", _("As of"), shown=Shown.NEVER),
     *(_change(days) for days in SPANS),
     ListColumn(
         "missing",
-        "Missing from the feed",
+        _("Missing from the feed"),
         field_as_text("customer__missing_since", _run),
         _none_last(F("customer__missing_since_id")),
         fields=("customer__missing_since__started_at",),
         value=lambda moment: moment and timezone.localtime(moment).date(),
-        file_heading="Missing from the feed since",
+        file_heading=english("Missing from the feed since"),
         related="customer__missing_since",
-        definition="Gone from the newest full file; the customer is kept.",
+        definition=_("Gone from the newest full file; the customer is kept."),
     ),
     *(_status_change(days) for days in SPANS),
     *(_forecast(target) for target in ForecastTarget),
     ListColumn(
         "days_to_value",
-        "Time to value",
-        field_as_text("days_to_complete", "{:,}d".format),
+        _("Time to value"),
+        field_as_text("days_to_complete", _days),
         _none_last(F("days_to_complete")),
         fields=("days_to_complete",),
-        file_heading="Time to value in days",
+        file_heading=english("Time to value in days"),
         unit="d",
         attrs=NUMBER,
-        definition="Days from signup to the end of onboarding; a dash where that day is not known.",
+        definition=_("Days from signup to the end of onboarding; a dash where that day is not known."),
     ),
     ListColumn(
         "scoring_policy",
-        "Policy",
+        _("Policy"),
         order=_as_read("policy__name"),
         fields=("policy__name",),
         file_heading="scoring_policy",
         related="policy",
-        definition="The scoring policy that scored the customer on this date.",
+        definition=_("The scoring policy that scored the customer on this date."),
     ),
     ListColumn(
         "provisional_to",
-        "So far",
-        field_as_text("provisional_to", _day),
+        _("So far"),
+        field_as_text("provisional_to", written.day),
         _none_last(F("provisional_to")),
         file_heading="provisional_to",
-        definition="What the product reported after this date counts, through this day; files follow.",
+        definition=_("What the product reported after this date counts, through this day; files follow."),
     ),
 )
 """Every column, in the order of the exported file: a new one comes at the end."""

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.paginator import Page
+from django.utils.translation import gettext_lazy as _
 from django_tables2 import A
 
 from analytics.customer_list.columns import TABLE_COLUMNS, in_order_of
@@ -24,13 +25,13 @@ class CustomerTable(Table[Snapshot]):
     The ``columns`` come in their order; some have ``widths`` in pixels.
     """
 
-    label = "List of customers"
-    nothing_text = "Nobody had signed up by this date."
+    label = _("List of customers")
+    nothing_text = _("Nobody had signed up by this date.")
 
     class Meta:
         attrs = {"class": "rsolv-table"}
         order_by = ("status",)
-        empty_text = "No customer matches these filters."
+        empty_text = _("No customer matches these filters.")
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The customer list as a file: the customers that the filters leave, in the list's order.
+"""The customer list as a file: the customers that the filters leave, in the list's order. It is English, whoever asks.
 
 Not by django-import-export's ``Resource.export``, which holds every row in memory twice and writes a workbook of
 100,000 rows for more than a minute.
@@ -22,6 +22,8 @@ from customers.core.limits import FETCH_SIZE
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
+from customers.text import written
+from customers.text.say import in_english
 from customers.workbooks.writer import Cell, write_workbook
 
 CSV_NAME = "customer_table.csv"
@@ -39,14 +41,16 @@ class TableExport:
         chosen = self.list.chosen
         self.columns = [one for one in COLUMNS if not chosen or one.is_always_exported or one.name in chosen]
         self.count = self.list.customers.count()
-        self.filters = [(chip.label, chip.words) for chip in self.list.chips]
+        with in_english():
+            self.filters = [(chip.label, chip.words) for chip in self.list.chips]
         self.exported_by = customers.user.get_username()
         self.exported_at = timezone.localtime().isoformat(timespec="seconds")
 
     @property
     def header(self) -> list[str]:
         """The file's first row."""
-        return [one.file_heading or one.heading for one in self.columns]
+        with in_english():
+            return [one.file_heading or one.heading for one in self.columns]
 
     @property
     def column_choice(self) -> str:
@@ -60,7 +64,8 @@ class TableExport:
 
     def rows_of(self, keys: Sequence[int]) -> list[list[Cell]]:
         """Return the rows of the snapshots with these keys, in their order; one query."""
-        found = dict(self._read(Snapshot.objects.filter(pk__in=keys, date=self.portfolio.date).order_by()))
+        with in_english():
+            found = dict(self._read(Snapshot.objects.filter(pk__in=keys, date=self.portfolio.date).order_by()))
         return [found[key] for key in keys if key in found]
 
     def _read(self, customers: SnapshotQuerySet) -> Iterator[tuple[int, list[Cell]]]:
@@ -72,7 +77,8 @@ class TableExport:
 
     def write(self, format: ExportFormat, file: IO[bytes]) -> None:
         """Write the file; raises ``TooLarge``."""
-        WRITERS[format](self, file)
+        with in_english():
+            WRITERS[format](self, file)
 
     def write_csv(self, file: IO[bytes]) -> None:
         """Write a ZIP of the CSV and a manifest, so that the CSV holds nothing but its rows."""
@@ -91,7 +97,7 @@ class TableExport:
                 "column_choice": self.column_choice,
                 "exported_at": self.exported_at,
                 "exported_by": self.exported_by,
-                "score_changes_since": {f"{days} days": _iso(day) for days, day in self.changes.since.items()},
+                "score_changes_since": {f"{days} days": _iso(then) for days, then in self.changes.since.items()},
                 "filters": [{"filter": label, "value": words} for label, words in self.filters],
                 "columns": self.header,
                 "files": {CSV_NAME: {"rows": written.rows, "sha256": written.sha256}},
@@ -105,7 +111,7 @@ class TableExport:
             *([("Report", self.report)] if self.report else []),
             ("As of", self.portfolio.date),
             ("Customers", self.count),
-            ("Of", f"{self.portfolio.listed:,} customers of that date"),
+            ("Of", f"{written.number(self.portfolio.listed)} customers of that date"),
             *([(f"Filter: {label}", words) for label, words in self.filters] or [("Filters", "None")]),
             ("Sorted by", self.list.order_words),
             ("Columns", self.column_choice),
@@ -121,7 +127,8 @@ class TableExport:
     def in_words(self) -> str:
         """What it holds, for the audit."""
         filters = "; ".join(f"{label}: {words}" for label, words in self.filters) or "none"
-        count = f"{counted(self.count, 'customer')} as of {self.portfolio.date:%-d %b %Y}"
+        with in_english():
+            count = f"{counted(self.count, 'customer')} as of {written.day(self.portfolio.date)}"
         return f"{count}\nfilters: {filters}\ncolumns: {', '.join(self.header)}"
 
     def export(self, file_name: str) -> Export:

@@ -28,9 +28,9 @@ class Shown(Enum):
     """When the table shows a column."""
 
     ALWAYS = "always"
-    BY_DEFAULT = "unless the address chooses others"
-    IF_CHOSEN = "if the address chooses it"
-    NEVER = "it is in the file alone"
+    BY_DEFAULT = "unless_others_are_chosen"
+    IF_CHOSEN = "if_chosen"
+    NEVER = "in_the_file_alone"
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class ListColumn:
     is drawn as text, without ``order`` it gives the order, with the key. ``related`` is a relation that cells need.
     A column that ``reads_edits`` shows what people edit, as its ``value``; all others show the data alone.
     ``unit`` stands behind the number where people read it, such as ``%``. ``definition`` says to people what is not
-    plain from the heading.
+    plain from the ``title``. A file has the ``file_heading``, or the title in English.
     """
 
     name: str
-    heading: str
+    title: Words
     draw: Draw | None = None
     order: Order | None = None
     fields: tuple[str, ...] = ()
@@ -57,6 +57,11 @@ class ListColumn:
     related: str = ""
     reads_edits: bool = False
     definition: Words = ""
+
+    @property
+    def heading(self) -> str:
+        """The title in the reader's language."""
+        return str(self.title)
 
     @property
     def file_fields(self) -> tuple[str, ...]:
@@ -74,7 +79,7 @@ class ListColumn:
         return DrawnColumn(
             self.draw or field_as_text(field),
             (lambda rows, is_descending: order(rows, is_descending, changes)) if order else None,
-            verbose_name=self.heading,
+            verbose_name=self.title,
             order_by=(field, "pk"),
             attrs=self._attrs(width) if width else self.attrs,
         )
@@ -82,9 +87,8 @@ class ListColumn:
     def _attrs(self, width: int) -> Mapping[str, Mapping[str, str]]:
         """Return the attributes with the class of a width: a style in the page is not allowed."""
         own = self.attrs or {}
-        return {
-            cell: {"class": f"{own.get(cell, {}).get('class', '')} width-{width}".strip()} for cell in ("th", "td")
-        }
+        classes = {cell: own.get(cell, {}).get("class", "") for cell in ("th", "td")}
+        return {cell: {"class": " ".join(filter(None, (one, f"width-{width}")))} for cell, one in classes.items()}
 
 
 def field_as_text(field: str, written: Callable[..., str] = str) -> Draw:

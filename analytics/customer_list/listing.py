@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
@@ -19,6 +20,7 @@ from analytics.portfolio.score_change import ScoreChanges
 from analytics.segments.address import narrowed_query
 from analytics.segments.filters import READ_EDITS, SnapshotFilter
 from customers.owners.views import MAY_ASSIGN
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ class CustomerList:
     def column_choices(self) -> list[ColumnChoice]:
         """Every column but the name."""
         return [
-            ColumnChoice(column.name, column.verbose_name, column.visible, str(TABLE_COLUMNS[column.name].definition))
+            ColumnChoice(column.name, one.heading, column.visible, str(one.definition))
             for column in self.table.columns.iterall()
-            if column.name in TABLE_COLUMNS and TABLE_COLUMNS[column.name].shown != Shown.ALWAYS
+            if (one := TABLE_COLUMNS.get(column.name)) and one.shown != Shown.ALWAYS
         ]
 
     @property
@@ -140,5 +142,12 @@ class CustomerList:
     @property
     def order_words(self) -> str:
         """What the list is ordered by, such as ``Score, descending``."""
-        named = [(self.table.columns[alias.bare].header, alias.is_descending) for alias in self.table.order_by]
-        return ", then ".join(f"{header}, {'de' if down else 'a'}scending" for header, down in named)
+        named = [
+            _direction(str(self.table.columns[alias.bare].header), is_descending=alias.is_descending)
+            for alias in self.table.order_by
+        ]
+        return reduce(lambda first, second: say("{first}, then {second}", first=first, second=second), named or [""])
+
+
+def _direction(column: str, *, is_descending: bool) -> str:
+    return say("{column}, descending", column=column) if is_descending else say("{column}, ascending", column=column)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from analytics.customer_list.columns import TABLE_COLUMNS
 from analytics.customer_list.list_column import Shown
@@ -13,7 +14,7 @@ from analytics.models import Preferences
 from customers.text.numbers import number_or_none
 
 NAME = "customer"
-WIDTHS = {90: "Narrow", 140: "Medium", 220: "Wide", 320: "Very wide"}
+WIDTHS = {90: _("Narrow"), 140: _("Medium"), 220: _("Wide"), 320: _("Very wide")}
 """How wide a column may be, in pixels; any other is as wide as its cells. ``table.css`` has a class for each."""
 UP, DOWN = "up", "down"
 

@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Sum
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.customer_page.provenance import rows_of_day
 from analytics.display.charts import Chart, Series
 from analytics.models import Snapshot
 from customers.models import Customer
+from customers.text import written
+from customers.text.say import Words, say
 
 WINDOWS = (7, 30, 90)
 COUNTERS = {
-    "issues_tagged": "Issues tagged",
-    "prs_generated": "PRs generated",
-    "prs_merged": "PRs merged",
-    "prs_rejected": "PRs rejected",
-    "support_requests": "Support requests",
+    "issues_tagged": _("Issues tagged"),
+    "prs_generated": _("PRs generated"),
+    "prs_merged": _("PRs merged"),
+    "prs_rejected": _("PRs rejected"),
+    "support_requests": _("Support requests"),
 }
 
 
@@ -29,7 +33,7 @@ COUNTERS = {
 class Counter:
     """A counter in the window, and of all time up to the scored date, with the address of its rows."""
 
-    label: str
+    label: Words
     window: int
     ever: int
     rows: str
@@ -66,16 +70,18 @@ def activity(customer: Customer, snapshot: Snapshot, days: int, addresses: Mappi
     by_day: dict[date, dict[str, int]] = {day: dict(zip(COUNTERS, counts, strict=True)) for day, *counts in sums}
     chart = Chart(
         "activity",
-        f"Activity of the {days} days to {until:%-d %b %Y}",
+        say("Activity of the {days} days to {day}", days=days, day=until),
         "bar",
-        [f"{day:%-d %b}" for day in shown],
+        [written.day_of_year(day) for day in shown],
         [
-            Series(label, [_value(customer, by_day, day, name) for day in shown], f"series-{name}")
+            Series(str(label), [_value(customer, by_day, day, name) for day in shown], f"series-{name}")
             for name, label in COUNTERS.items()
         ],
         stacked=True,
         addresses=[rows_of_day(customer, day) if day in by_day else "" for day in shown],
-        definition="What engagement.csv says of each day. The figures are of these days, and of all days so far.",
+        definition=gettext(
+            "What engagement.csv says of each day. The figures are of these days, and of all days so far."
+        ),
     )
     counters = [
         Counter(label, sum(row[name] for row in by_day.values()), getattr(snapshot, name), addresses[name])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from analytics.outreach.draft import MAX_BODY_LENGTH
 from customers.models import Note
@@ -17,11 +18,11 @@ class NoteForm(forms.ModelForm):  # type: ignore[type-arg]  # Django knows the p
     class Meta:
         model = Note
         fields = ["kind", "text"]
-        labels = {"text": "Add a note, log a call or a meeting, or write an email"}
+        labels = {"text": _("Add a note, log a call or a meeting, or write an email")}
         widgets = {
             # As long as an email may be; a note's own limit is said when it is sent.
             "text": forms.Textarea(
-                {"rows": 1, "dir": "auto", "maxlength": MAX_BODY_LENGTH, "placeholder": "What was said or agreed"}
+                {"rows": 1, "dir": "auto", "maxlength": MAX_BODY_LENGTH, "placeholder": _("What was said or agreed")}
             )
         }
 

@@ -6,21 +6,31 @@ from datetime import date, timedelta
 from itertools import accumulate, pairwise
 
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.display.charts import Chart, Series
-from analytics.forecast.bands import CAME_TRUE, DEFINITIONS, Band, band_in_words, band_of, percent_of
+from analytics.forecast.bands import DEFINITIONS, Band, band_in_words, band_of, percent_of
 from analytics.forecast.model import DAYS_SINCE_ACTIVE, Logistic, Model, from_log_odds, from_numbers
 from analytics.forecast.reasons import Reason, days_of, reasons
 from analytics.models import HORIZON, RECENT, ForecastDay, ForecastTarget, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
-from analytics.wording import counted
 from customers.models import Customer, FeedName
 from customers.runs.page import rows_address
+from customers.text import written
+from customers.text.say import Words, say, say_n
 
 MOST_REASONS = 3
 """For, and against."""
-_OF_WHAT = {ForecastTarget.QUIET: "going quiet", ForecastTarget.FIRST_PR: "a first PR"}
+_REASONS = {
+    ForecastTarget.QUIET: _("Reasons for and against going quiet"),
+    ForecastTarget.FIRST_PR: _("Reasons for and against a first PR"),
+}
+_SIDES: Mapping[ForecastTarget, tuple[Words, Words]] = {
+    ForecastTarget.QUIET: (_("For going quiet"), _("Against going quiet")),
+    ForecastTarget.FIRST_PR: (_("For a first PR"), _("Against a first PR")),
+}
 _TONES = {ForecastTarget.QUIET: "accent", ForecastTarget.FIRST_PR: "healthy"}
 
 
@@ -47,11 +57,6 @@ class Why:
     against: Sequence[ReasonLine]
     rest: int
 
-    @property
-    def sides(self) -> Sequence[tuple[str, Sequence[ReasonLine]]]:
-        """The reasons for, and those against."""
-        return (("For", self.in_favor), ("Against", self.against))
-
 
 @dataclass(frozen=True)
 class CustomerForecast:
@@ -75,9 +80,15 @@ class CustomerForecast:
         return band_in_words(self.target, self.band) if self.band else ""
 
     @property
-    def of_what(self) -> str:
-        """What speaks for or against: ``going quiet``."""
-        return _OF_WHAT[self.target]
+    def reasons_title(self) -> str:
+        """What the table of its reasons is called."""
+        return str(_REASONS[self.target])
+
+    @property
+    def sides(self) -> Sequence[tuple[Words, Sequence[ReasonLine]]]:
+        """The reasons for it, and those against."""
+        lines = (self.why.in_favor, self.why.against) if self.why else ((), ())
+        return tuple(zip(_SIDES[self.target], lines, strict=True))
 
 
 class ForecastDaysKey(page_cache.DataKey):
@@ -125,22 +136,41 @@ def _why_nobody(target: ForecastTarget, snapshot: Snapshot) -> str:
     """Say why a customer is not among those of whom it is forecast."""
     days = snapshot.days_since_active
     if target is ForecastTarget.FIRST_PR:
-        return "No forecast on this date."
+        return gettext("No forecast on this date.")
     if days is None:
-        return "No forecast: there is no active day yet."
+        return gettext("No forecast: there is no active day yet.")
     if days >= RECENT:
-        return f"No forecast: quiet already, for {counted(days, 'day')}."
-    return f"No forecast: active for less than {HORIZON} days."
+        return say_n(
+            "No forecast: quiet already, for {number} day.", "No forecast: quiet already, for {number} days.", days
+        )
+    return say("No forecast: active for less than {days} days.", days=HORIZON)
 
 
 def _like(target: ForecastTarget, model: Model, features: Sequence[float]) -> str:
     """Say what came of those who were like a customer."""
     group = model.group_of(features)
-    said = f"Of {group.rows:,} like this one, {group.came_true:,} {CAME_TRUE[target]}"
+    counts = {"rows": group.rows, "came_true": group.came_true}
+    is_quiet = target is ForecastTarget.QUIET
     if isinstance(model, Logistic):
-        return f"{said}."
-    low, high = (round(100 * end) for end in group.interval)
-    return f"{said}: those as long without activity. The true share is probably between {low}% and {high}%."
+        if is_quiet:
+            return say("Of {rows} like this one, {came_true} went quiet.", **counts)
+        return say("Of {rows} like this one, {came_true} got a first PR.", **counts)
+    low, high = (written.percentage(round(100 * end)) for end in group.interval)
+    if is_quiet:
+        return say(
+            "Of {rows} like this one, {came_true} went quiet: those as long without activity."
+            " The true share is probably between {low} and {high}.",
+            **counts,
+            low=low,
+            high=high,
+        )
+    return say(
+        "Of {rows} like this one, {came_true} got a first PR: those as long without activity."
+        " The true share is probably between {low} and {high}.",
+        **counts,
+        low=low,
+        high=high,
+    )
 
 
 def _why(model: Logistic, features: Sequence[float], snapshot: Snapshot) -> Why:
@@ -190,14 +220,14 @@ def forecast_chart(snapshots: Sequence[Snapshot]) -> Chart | None:
     known = {target: percents for target, percents in values.items() if any(one is not None for one in percents)}
     if not any(sum(one is not None for one in percents) > 1 for percents in known.values()):
         return None
-    labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
+    labels = [written.day(snapshot.date) for snapshot in snapshots]
     page = reverse("analytics:customer", args=[snapshots[0].customer_id])
     return Chart(
         "forecast-path",
-        f"Forecasts in percent, {labels[0]} to {labels[-1]}",
+        say("Forecasts in percent, {first} to {last}", first=labels[0], last=labels[-1]),
         "line",
         labels,
         [Series(f"{target.label}, %", percents, _TONES[target]) for target, percents in known.items()],
         addresses=[f"{page}?as_of={snapshot.date}" for snapshot in snapshots],
-        definition="What was forecast on each date. A forecast is never changed afterwards.",
+        definition=gettext("What was forecast on each date. A forecast is never changed afterwards."),
     )

@@ -9,11 +9,14 @@ from datetime import date, timedelta
 
 from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.display.charts import Chart, Series
 from analytics.models import ForecastTarget, Snapshot, SnapshotQuerySet
 from analytics.portfolio.charts import policy_marks
 from customers.models import Customer
+from customers.text import written
+from customers.text.say import say
 
 HISTORY_DAYS = 90
 
@@ -37,16 +40,16 @@ def with_features(snapshots: SnapshotQuerySet) -> SnapshotQuerySet:
 def score_chart(snapshots: Sequence[Snapshot]) -> Chart:
     """Return the score on each scored date, which leads to the page as of then, with the policy changes marked."""
     page = reverse("analytics:customer", args=[snapshots[0].customer_id])
-    labels = [f"{snapshot.date:%-d %b %Y}" for snapshot in snapshots]
+    labels = [written.day(snapshot.date) for snapshot in snapshots]
     return Chart(
         "score-history",
-        f"Health score, {labels[0]} to {labels[-1]}",
+        say("Health score, {first} to {last}", first=labels[0], last=labels[-1]),
         "line",
         labels,
-        [Series("Score", [snapshot.score for snapshot in snapshots])],
+        [Series(gettext("Score"), [snapshot.score for snapshot in snapshots])],
         marks=policy_marks([one.policy for one in snapshots], labels),
         addresses=[f"{page}?as_of={snapshot.date}" for snapshot in snapshots],
-        definition="The score on each scored date, by the policy of that date.",
+        definition=gettext("The score on each scored date, by the policy of that date."),
     )
 
 

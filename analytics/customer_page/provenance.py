@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.models import Snapshot
 from analytics.page_cache import page_cache
@@ -36,9 +37,9 @@ class RunsKey(page_cache.DataKey):
 
 def origins(customer: Customer, onboarding: Onboarding | None, version: DataVersion) -> list[Origin]:
     """Where a customer's own fields, and those of the onboarding, come from; one query, whose answer is kept."""
-    rows: list[tuple[str, LoadedRow]] = [("Details", customer)]
+    rows: list[tuple[str, LoadedRow]] = [(gettext("Details"), customer)]
     if onboarding:
-        rows.append(("Onboarding", onboarding))
+        rows.append((gettext("Onboarding"), onboarding))
     keys = tuple(sorted({row.run_id for _label, row in rows if row.run_id}))
     known = page_cache.get_or_set(RunsKey(version=version, keys=keys), lambda: ImportRun.objects.in_bulk(keys))
     return [Origin(label, row, known.get(row.run_id)) for label, row in rows]

@@ -7,9 +7,10 @@ from customers.core.prepared import fetch_prepared
 from customers.core.sql import date_of, table_of
 from customers.models import Customer, Engagement, Event, Step, StepSighting
 from customers.models.onboarding import COUNTER_OF_STEP
+from customers.text.say import english
 
-EVENT, ENGAGEMENT, SIGHTING = "event", "first engagement", "first seen on"
-UNKNOWN = "before the first import"
+EVENT, ENGAGEMENT, SIGHTING = "event", english("first engagement"), english("first seen on")
+UNKNOWN = english("before the first import")
 
 
 @dataclass(frozen=True)

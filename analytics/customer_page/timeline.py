@@ -6,48 +6,45 @@ imports that changed the customer's own rows. On the newest scored date what peo
 on an earlier one up to the end of that date.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from analytics.customer_page import timeline_alerts, timeline_sql, timeline_staff
-from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row, Source, TimelineQuery
-from analytics.models import Deferral, HealthStatus, Message, PlaybookRun, Stage, Task
-from analytics.portfolio.milestones import Milestone
-from analytics.wording import counted
+from analytics.customer_page.timeline_sql import SEPARATOR, Row, Source, TimelineQuery
+from analytics.customer_page.timeline_words import in_words
 from customers.core.people import display_name
-from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
-from customers.text.codes import code_in_words
+from customers.models import Customer
+from customers.text.choices import SpokenChoices
 from customers.text.numbers import number_or_none
+from customers.text.say import Words
 
 PER_PAGE = 50
 MAX_PAGES = 100_000
 
 
-class TimelineFilter(models.TextChoices):
+class TimelineFilter(SpokenChoices):
     """What the history can be narrowed to; ``staff`` and ``health`` are several of the others at once."""
 
-    ALL = "", "Everything"
-    STAFF = "staff", "Staff"
-    NOTES = "notes", "Notes"
-    CALLS = "calls", "Calls and meetings"
-    EMAILS = "emails", "Emails"
-    TASKS = "tasks", "Tasks"
-    SNOOZES = "snoozes", "Snoozes"
-    OWNER = "owner", "Owner"
-    ALERTS = "alerts", "Alerts"
-    STATUS = "status", "Status"
-    HEALTH = "health", "Health"
-    MILESTONES = "milestones", "Milestones"
-    PLAYBOOKS = "playbooks", "Playbooks"
-    PRODUCT = "product", "Product"
-    IMPORTS = "imports", "Imports"
+    ALL = "", _("Everything")
+    STAFF = "staff", _("Staff")
+    NOTES = "notes", _("Notes")
+    CALLS = "calls", _("Calls and meetings")
+    EMAILS = "emails", _("Emails")
+    TASKS = "tasks", _("Tasks")
+    SNOOZES = "snoozes", _("Snoozes")
+    OWNER = "owner", _("Owner")
+    ALERTS = "alerts", _("Alerts")
+    STATUS = "status", _("Status")
+    HEALTH = "health", _("Health")
+    MILESTONES = "milestones", _("Milestones")
+    PLAYBOOKS = "playbooks", _("Playbooks")
+    PRODUCT = "product", _("Product")
+    IMPORTS = "imports", _("Imports")
 
 
 OFFERED = [choice for choice in TimelineFilter.choices if choice[0] != TimelineFilter.HEALTH]
@@ -107,6 +104,11 @@ class Entry:
     def by_staff(self) -> bool:
         """Whether a person did it."""
         return bool(self.who) and self.run is None
+
+    @property
+    def opens(self) -> Words:
+        """What the link to its page is called."""
+        return _OPENS.get(self.kind, "")
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,12 @@ def may_open(user: User) -> set[str]:
     return {kind for kind, permission in _PERMISSIONS.items() if user.has_perm(permission)}
 
 
-# --- In words -----------------------------------------------------------------------------------------------------
+# --- Of a row -----------------------------------------------------------------------------------------------------
 
 
 def _entry(row: Row) -> Entry | None:
     """Return the row in words; None where nothing is left to say."""
-    text = _TEXTS[row.source](row)
+    text = in_words(row)
     if not text:
         return None
     run = row.numbers[0] if row.source == "import" else None
@@ -190,144 +192,6 @@ def _who(said: str) -> str:
     return display_name(first, last, login) if mark else said.strip()
 
 
-def _event(row: Row) -> str:
-    if row.kind == Event.Kind.SUPPORT_REQUEST and row.text:
-        return f"Support request: “{row.text}”"
-    return row.text or Event.Kind(row.kind or "").label
-
-
-def _engagement(row: Row) -> str:
-    said = set((row.more or "").split(SEPARATOR))
-    *counters, requests = row.numbers[: len(Engagement.COUNTERS)]
-    parts = [f"{verb} {counted(count, noun)}" for (verb, noun), count in zip(COUNTED, counters, strict=True) if count]
-    if requests and requests > 0:
-        parts.append(counted(requests, "support request"))
-    return _sentence([part for part in parts if part not in said])
-
-
-def _sentence(parts: list[str]) -> str:
-    """``Tagged 2 issues, merged 1 PR``."""
-    return ", ".join(part[0].lower() + part[1:] if index else part for index, part in enumerate(parts))
-
-
-def _feedback(row: Row) -> str:
-    nps, csat = row.numbers[:2]
-    parts = [] if nps is None else [f"NPS {nps} of 10"]
-    if csat is not None:
-        parts.append(f"CSAT {csat} of 5")
-    said = ", ".join(parts) or "Feedback"
-    return f"{said}: “{row.text}”" if row.text else said
-
-
-def _snapshot(row: Row) -> str:
-    now, was = json.loads(row.text or "{}"), json.loads(row.more or "{}")
-    parts = []
-    if now["status"] != was["status"]:
-        parts.append(f"Status: {HealthStatus(was['status']).label} → {HealthStatus(now['status']).label}")
-    if now["stage"] != was["stage"]:
-        parts.append(f"Stage: {Stage(was['stage']).label} → {Stage(now['stage']).label}")
-    if now["blocker"] != was["blocker"]:
-        blocker = code_in_words(now["blocker"] or was["blocker"])
-        parts.append(f"Blocked: {blocker}" if now["blocker"] else f"No longer blocked: {blocker}")
-    for step in Step:
-        if now.get(step) != was.get(step):
-            parts.append(f"{step.label} {'done' if now[step] else 'no longer done'}")
-    return "; ".join(parts)
-
-
-def _milestone(row: Row) -> str:
-    return f"Milestone: {Milestone(row.kind or '').label}"
-
-
-def _import(row: Row) -> str:
-    model = Customer if row.kind == Customer._meta.model_name else Onboarding
-    what = "Details" if model is Customer else "Onboarding"
-    if not row.text:
-        return f"{what} first loaded"
-    before, after = json.loads(row.text), json.loads(row.more or "{}")
-    if after.get("missing_since_id") and not before.get("missing_since_id"):
-        return f"{what} missing from the file"
-    parts = []
-    for field in model._meta.concrete_fields:
-        if field.name in {"id", "run", "line", "customer", "missing_since"}:
-            continue
-        old, new = before.get(field.column), after.get(field.column)
-        if old != new:
-            parts.append(f"{_label(field)} {_shown(field, old)} → {_shown(field, new)}")
-    return f"{what} changed: {', '.join(parts)}" if parts else f"{what} loaded again"
-
-
-def _label(field: "models.Field[object, object]") -> str:
-    return Step(field.name).label if field.name in Step.values else str(field.verbose_name)
-
-
-def _shown(field: "models.Field[object, object]", value: object) -> str:
-    if isinstance(field, models.BooleanField):
-        return "done" if value else "not done"
-    return "–" if value in (None, "") else str(value)
-
-
-def _note(row: Row) -> str:
-    kind = Note.Kind(row.kind or "")
-    return (row.text or "") if kind == Note.Kind.NOTE else f"{kind.label}: {row.text}"
-
-
-def _care(row: Row) -> str:
-    message = LogEntry(action_flag=row.numbers[0] or CHANGE, change_message=row.text or "").get_change_message()
-    return f"Assignment: {message}" if message else "Assignment changed"
-
-
-def _task(row: Row) -> str:
-    if row.kind == "taken":
-        return f"Task created: {row.text}"
-    outcome, _mark, note = (row.more or "").partition(SEPARATOR)
-    came_of_it = f" ({Task.Outcome(outcome).label.lower()})" if outcome else ""
-    return f"{Task.State(row.kind or '').label}: {row.text}{came_of_it}{f': {note}' if note else ''}"
-
-
-_BECAME = {
-    Message.State.SENT.value: "",
-    Message.State.FAILED.value: " (not sent)",
-    Message.State.SCHEDULED.value: " (scheduled)",
-    Message.State.CANCELED.value: " (canceled)",
-}
-
-
-def _mail(row: Row) -> str:
-    how = _BECAME.get(row.kind or "", " (perhaps sent)")
-    return f"Email “{row.text}”{how}"
-
-
-def _deferral(row: Row) -> str:
-    if row.kind == "back":
-        return "Brought back to the customers to act on"
-    if row.more:
-        return f"Snoozed until {date.fromisoformat(row.more):%-d %b %Y}"
-    reason = Deferral.Reason(row.kind or "").label
-    return f"Dismissed: {reason}{f' ({row.text})' if row.text else ''}"
-
-
-def _alert(row: Row) -> str:
-    if row.kind == "noted":
-        return f"Note on the alert “{row.text}”: {row.more}" if row.more else f"Note taken off the alert “{row.text}”"
-    if row.kind == "put_off":
-        return f"Alert snoozed until {date.fromisoformat(row.more or ''):%-d %b %Y}: {row.text}"
-    how = {"raised": "Alert", "acknowledged": "Alert acknowledged", "awake": "Alert unsnoozed"}
-    return f"{how.get(row.kind or '', 'Alert resolved')}: {row.text}"
-
-
-_PLAYED = {
-    "started": "started",
-    PlaybookRun.State.DONE.value: "done",
-    PlaybookRun.State.ENDED.value: "ended early",
-    PlaybookRun.State.STOPPED.value: "stopped",
-}
-
-
-def _playbook(row: Row) -> str:
-    return f"Playbook “{row.text}” {_PLAYED[row.kind or '']}{f': {row.more}' if row.more else ''}"
-
-
 _PERMISSIONS = {
     "import": "customers.view_importrun",
     "task": "analytics.view_task",
@@ -340,18 +204,4 @@ _PAGES = {
     "mail": "analytics:message",
     "playbook": "analytics:playbook",
 }
-_TEXTS = {
-    "event": _event,
-    "engagement": _engagement,
-    "feedback": _feedback,
-    "snapshot": _snapshot,
-    "milestone": _milestone,
-    "import": _import,
-    "note": _note,
-    "care": _care,
-    "task": _task,
-    "alert": _alert,
-    "mail": _mail,
-    "deferral": _deferral,
-    "playbook": _playbook,
-}
+_OPENS = {"task": _("task"), "mail": _("mail"), "playbook": _("playbook")}

@@ -29,6 +29,7 @@ from customers.models import (
     RowChange,
     Step,
 )
+from customers.text.say import english
 
 SEPARATOR = "\x1f"
 """Stands between the details of a day's events."""
@@ -162,7 +163,7 @@ def engagement(query: TimelineQuery) -> Sql:
     sums = ", ".join(f"SUM({name}) AS {name}" for name in Engagement.COUNTERS)
     *counters, requests = (f"d.{name}" for name in Engagement.COUNTERS)
     untold = f"{requests} - COALESCE(t.requests, 0)"
-    joined = f"{'string_agg' if is_postgres() else 'group_concat'}(detail, {separator()})"
+    joined = f"{'string_agg' if is_postgres() else 'group_concat'}(detail,{separator()})"
     columns = select(
         [*(f"CAST({name} AS bigint)" for name in counters), f"CAST({untold} AS bigint)"],
         day="d.date",
@@ -189,8 +190,13 @@ def feedback(query: TimelineQuery) -> Sql:
     return sql, [query.customer.pk, query.day]
 
 
-COUNTED = (("Tagged", "issue"), ("Generated", "PR"), ("Merged", "PR"), ("Rejected", "PR"))
-"""What the timeline says of the counters of a day, but for the support requests."""
+COUNTED = (
+    (english("Tagged"), "issue"),
+    (english("Generated"), "PR"),
+    (english("Merged"), "PR"),
+    (english("Rejected"), "PR"),
+)
+"""What the events say of the counters of a day, but for the support requests."""
 
 
 def _untold(counter: str, words: tuple[str, str]) -> str:

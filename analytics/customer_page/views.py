@@ -41,6 +41,7 @@ from customers.core.people import name_of
 from customers.editing.form_keys import create_once
 from customers.imports.key_changes import changed_keys, pairs_of
 from customers.models import Customer, Step
+from customers.text.say import say
 
 OWN_PARAMETERS = ("activity", "timeline", "told")
 """What the page's address says of the page alone; the rest are the dashboard's filters, for the way back."""
@@ -81,7 +82,7 @@ def _add_note(request: HttpRequest, pk: str) -> HttpResponse:
     form.instance.customer = found
     form.instance.author = name_of(user_of(request))
     note = form.save()
-    messages.success(request, f"{note.get_kind_display()} added to the history.")
+    messages.success(request, say("{kind} added to the history.", kind=note.get_kind_display()))
     # On the newest date, where it shows.
     query = _query(request, but=(*OWN_PARAMETERS, "as_of"))
     return redirect(f"{reverse('analytics:customer', args=[found.pk])}{query}#timeline")

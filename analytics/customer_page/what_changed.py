@@ -14,6 +14,8 @@ So the three are whole points that add up to the stored difference exactly, for 
 
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext, pgettext
+
 from analytics.models import Snapshot
 from analytics.scoring.components import COMPONENTS, Measures, ScoreComponent
 from analytics.scoring.measure import View, measure_one
@@ -22,6 +24,7 @@ from analytics.scoring.so_far import reported
 from analytics.wording import ACTIVITY_TREND, signed
 from customers.models import Customer, Step
 from customers.text.codes import code_in_words
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def what_changed(customer: Customer, then: Snapshot, now: Snapshot) -> Change:
     causes = _causes(customer, then, now)
     parts = [_part(component, then, now, causes) for component in COMPONENTS]
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("data", "time", "policy")}
-    return Change(then, now, parts, Part("Score", then.score, now.score, **sums), _facts(then, now))
+    return Change(then, now, parts, Part(gettext("Score"), then.score, now.score, **sums), _facts(then, now))
 
 
 def _causes(customer: Customer, then: Snapshot, now: Snapshot) -> Causes:
@@ -146,25 +149,27 @@ def _part(component: ScoreComponent, then: Snapshot, now: Snapshot, causes: Caus
     if data and data != corrections:
         why.append(f"{signed(data - corrections)}: {component.data_came(shifted, updated)}")
     if data and corrections:
-        why.append(f"{signed(corrections)}: rows of days already scored came or changed later")
+        late = gettext("rows of days already scored came or changed later")
+        why.append(f"{signed(corrections)}: {late}")
     if policy:
-        why.append(f"{signed(policy)}: policy {then.policy} became {now.policy}")
+        became = say("policy {before} became {after}", before=str(then.policy), after=str(now.policy))
+        why.append(f"{signed(policy)}: {became}")
     return Part(component.label, before, after, data, time, policy, why)
 
 
 def _facts(then: Snapshot, now: Snapshot) -> list[Fact]:
     said = [
         (label, getattr(then, f"get_{name}_display")(), getattr(now, f"get_{name}_display")())
-        for name, label in (("status", "Status"), ("trend", str(ACTIVITY_TREND)), ("stage", "Stage"))
+        for name, label in (("status", gettext("Status")), ("trend", str(ACTIVITY_TREND)), ("stage", gettext("Stage")))
     ]
-    said.append(("Blocker", _blocker(then), _blocker(now)))
+    said.append((gettext("Blocker"), _blocker(then), _blocker(now)))
     said += [(step.label, _done(getattr(then, step.value)), _done(getattr(now, step.value))) for step in Step]
     return [Fact(*fact) for fact in said if fact[1] != fact[2]]
 
 
 def _blocker(snapshot: Snapshot) -> str:
-    return code_in_words(snapshot.blocker_type) if snapshot.blocked else "none"
+    return code_in_words(snapshot.blocker_type) if snapshot.blocked else pgettext("a blocker", "none")
 
 
 def _done(there: bool) -> str:
-    return "done" if there else "not done"
+    return gettext("done") if there else gettext("not done")

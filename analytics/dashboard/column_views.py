@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.customer_list.columns import STANDARD_COLUMNS, TABLE_COLUMNS
 from analytics.customer_list.own_columns import (
@@ -21,6 +22,7 @@ from analytics.customer_list.own_columns import (
     sent_columns,
 )
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
+from customers.text.say import say
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def keep(request: StaffRequest) -> HttpResponse:
     if "show" in request.POST:
         return redirect(_showing(back, sent))
     keep_columns(request.user, sent)
-    messages.success(request, "Saved as your columns." if sent.names else "The table has its standard columns again.")
+    said = gettext("Saved as your columns.") if sent.names else gettext("The table has its standard columns again.")
+    messages.success(request, said)
     return redirect(back)
 
 
@@ -60,15 +63,20 @@ def _form(request: StaffRequest, own: OwnColumns, back: str, *, is_of_report: bo
     moved = request.POST.get(UP, "") or request.POST.get(DOWN, "")
     place = names.index(moved) if moved in names else 0
     context = {
-        "title": "Columns of the customer table",
+        "title": gettext("Columns of the customer table"),
         "rows": [ColumnRow(name, TABLE_COLUMNS[name].heading, widths.get(name, 0)) for name in names],
         "others": [one for name, one in TABLE_COLUMNS.items() if name not in names],
-        "widths": [(0, "Auto"), *WIDTHS.items()],
+        "widths": [(0, gettext("Auto")), *WIDTHS.items()],
         "is_of_report": is_of_report,
-        "news": f"{TABLE_COLUMNS[moved].heading}: {place} of {len(own.names)}" if place else "",
+        "news": _news(TABLE_COLUMNS[moved].heading, place, len(own.names)) if place else "",
         "next": back,
     }
     return admin_response(request, "analytics/customer_list/column_order.html", context)
+
+
+def _news(column: str, place: int, count: int) -> str:
+    """Say aloud where a column is after its move."""
+    return say("{column}: {place} of {count}", column=column, place=place, count=count)
 
 
 def _showing(back: str, own: OwnColumns) -> str:

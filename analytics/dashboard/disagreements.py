@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 
 from django.db.models import Case, Count, F, Q, SmallIntegerField, Value, When, Window
 from django.db.models.functions import RowNumber
+from django.utils.translation import gettext_lazy as _
 
 from analytics.forecast.bands import BANDS, Band, percent_of, thousandths_of
 from analytics.models import ForecastDay, ForecastTarget, HealthStatus, PortfolioDay, Snapshot
+from customers.text.say import Words
 
 MAX_SHOWN = 5
-DISAGREE = (
+DISAGREE = _(
     "The score says how a customer does today, the forecast whether it will be active in the next 30 days. Here are "
     "the customers of whom one sounds good and the other does not."
 )
@@ -24,15 +26,15 @@ class Side:
     ``query`` is what narrows the list of customers to them.
     """
 
-    label: str
+    label: Words
     query: str
     customers: Sequence[tuple[Snapshot, int]]
     total: int
 
 
 _SIDES = (
-    ("Healthy or Champion, but likely to go quiet", (HealthStatus.HEALTHY, HealthStatus.CHAMPION), BANDS[0]),
-    ("At risk, but unlikely to go quiet", (HealthStatus.AT_RISK,), BANDS[-1]),
+    (_("Healthy or Champion, but likely to go quiet"), (HealthStatus.HEALTHY, HealthStatus.CHAMPION), BANDS[0]),
+    (_("At risk, but unlikely to go quiet"), (HealthStatus.AT_RISK,), BANDS[-1]),
 )
 
 
@@ -44,7 +46,7 @@ def disagreements(portfolio: PortfolioDay) -> dict[str, object]:
 
 def _sides(portfolio: PortfolioDay) -> list[Side]:
     """Return both sides, the most surprising customers of each first, by one query."""
-    members = [_members(statuses, band) for _label, statuses, band in _SIDES]
+    members = [_members(statuses, band) for _what, statuses, band in _SIDES]
     side = Case(*(When(one, then=Value(place)) for place, one in enumerate(members)), output_field=SmallIntegerField())
     surprise = Case(
         When(members[0], then=-F("forecast_quiet")), default="forecast_quiet", output_field=SmallIntegerField()

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from analytics.alerts.listing import customers_of_alerts
 from analytics.customer_list.list_page import MAX_PAGES, rows_per_page
@@ -68,7 +69,10 @@ def _in_list(request: HttpRequest, source: SourceList, pk: str, step: int) -> Ht
 
 
 def _tell_end(request: HttpRequest, step: int) -> None:
-    messages.info(request, f"There is no {'next' if step > 0 else 'previous'} customer in this list.")
+    if step > 0:
+        messages.info(request, gettext("There is no next customer in this list."))
+    else:
+        messages.info(request, gettext("There is no previous customer in this list."))
 
 
 _LISTS: Mapping[str, tuple[str, Callable[[HttpRequest, QueryDict], list[str]]]] = {

@@ -3,6 +3,7 @@
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from analytics.digests.weekly import Movers, movers
 from analytics.models import PortfolioDay
@@ -34,7 +35,7 @@ def summary_page(request: HttpRequest) -> HttpResponse:
     """Show the figures, what changed, and the worst by their health, whatever was done about them."""
     tag = page_etag(request)
     shown = as_of(request)
-    context: dict[str, object] = {"title": "Summary", "as_of": shown, "stay_query": shown.query, "tag": tag}
+    context: dict[str, object] = {"title": gettext("Summary"), "as_of": shown, "stay_query": shown.query, "tag": tag}
     if shown.portfolio:
         version = user_summary(request).version
         before = comparison_day(shown.portfolio.date)

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from analytics.customer_list.first_view import (
     first_view,
@@ -42,7 +43,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     summary = user_summary(request)
     feeds = known_feed_states(summary.version.data)
     context = {
-        "title": "Dashboard",
+        "title": gettext("Dashboard"),
         "as_of": shown,
         "carried": [
             (name, value) for name, values in request.GET.lists() if name not in NOT_CARRIED for value in values
@@ -92,10 +93,10 @@ def export_archive(request: HttpRequest) -> HttpResponseBase:
     """Download the archive of the date that the page shows."""
     portfolio = as_of(request).portfolio
     if portfolio is None:
-        messages.error(request, "Nothing is scored yet, so there is nothing to export.")
+        messages.error(request, gettext("Nothing is scored yet, so there is nothing to export."))
         return redirect("admin:index")
     try:
         return export_response(lambda file: write_archive(file, portfolio))
     except LockHeld:
-        messages.error(request, "An import or a scoring is running; export again in a minute.")
+        messages.error(request, gettext("An import or a scoring is running; export again in a minute."))
         return redirect("admin:index")

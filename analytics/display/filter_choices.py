@@ -1,6 +1,6 @@
 """What the table can be narrowed to: the cohorts, industries and owners that there are, in one cheap query."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from customers.core.people import display_name, name_of
 from customers.core.prepared import fetch_prepared
 from customers.text.fold import fold
 from customers.text.numbers import number_or_none
-from customers.text.say import say
+from customers.text.say import Words, say
 
 MOST = 500
 """A menu shows no more; beyond them the address still takes any."""
@@ -69,8 +69,8 @@ def filter_choices() -> FilterChoices:
 
 
 def with_asked(
-    choices: list[tuple[str, str]], asked: Iterable[str], words: Callable[[str], str | None]
-) -> list[tuple[str, str]]:
+    choices: Sequence[tuple[str, Words]], asked: Iterable[str], words: Callable[[str], Words | None]
+) -> list[tuple[str, Words]]:
     """Return the choices, and what an address asks for beyond them, which matches nobody at the moment.
 
     A menu that is cut does not show it either.

@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, TextField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -23,6 +23,7 @@ from customers.core.pages import user_of
 from customers.editing.model_admin import ModelAdmin, ReadOnlyAdmin
 from customers.text.addresses import mailbox
 from customers.text.numbers import number_or_none
+from customers.text.written import moment
 
 SAMPLES = 200
 """As many customers are looked through for one whom a template fits."""
@@ -32,7 +33,7 @@ SAMPLES = 200
 class MailTemplateAdmin(ModelAdmin):
     """What to write in each situation; a placeholder that is none is refused."""
 
-    nothing_yet = "Templates save you from writing the same email twice."
+    nothing_yet = _("Templates save you from writing the same email twice.")
     list_display = ["name", "situation", "subject", "active"]
     list_filter = ["situation", "active"]
     search_fields = ["name", "subject", "body"]
@@ -96,14 +97,14 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic at r
             others = Contact.objects.filter(customer=customer).exclude(pk=self.instance.pk)
             known = [customer.email, *others.values_list("email", flat=True)]
             if mailbox(email) in map(mailbox, known):
-                self.add_error("email", "This customer has this address already.")
+                self.add_error("email", gettext("This customer has this address already."))
 
 
 @admin.register(Contact)
 class ContactAdmin(ModelAdmin):
     """The people at the customers."""
 
-    nothing_yet = "Contacts are the people at your customers, beside the address of the feed."
+    nothing_yet = _("Contacts are the people at your customers, beside the address of the feed.")
     form = ContactForm
     list_display = ["name", "customer", "email", "role", "is_primary"]
     fields = ["customer", "name", "email", "role", "is_primary"]
@@ -135,34 +136,35 @@ class ContactAdmin(ModelAdmin):
 class MessageAdmin(ReadOnlyAdmin):
     """All mails to customers."""
 
-    nothing_yet = "Emails appear here when somebody writes to a customer."
+    nothing_yet = _("Emails appear here when somebody writes to a customer.")
     list_display = ["subject", "customer", "state_label", "author", "when", "recipient"]
     list_filter = ["state", "sent_by", "template"]
     list_select_related = ["customer", "sender"]
     search_fields = ["subject", "body", "recipient", "sent_by", "customer__organization", "=customer__id"]
 
     @display(
-        description="state",
+        description=_("state"),  # type: ignore[arg-type]  # unfold declares a str, and takes a lazy text
         ordering="state",
         label={
-            "Sent": "success",
-            "Failed": "danger",
-            "Sending": "info",
-            "Scheduled": "info",
-            "Perhaps sent": "warning",
+            Message.State.SENT.value: "success",
+            Message.State.FAILED.value: "danger",
+            Message.State.SENDING.value: "info",
+            Message.State.SCHEDULED.value: "info",
+            Message.State.CANCELED.value: "default",
+            "unsure": "warning",
         },
     )
-    def state_label(self, message: Message) -> str:
+    def state_label(self, message: Message) -> tuple[str, str]:
         """Say what became of the message, as a pill."""
-        return message.state_in_words
+        return ("unsure" if message.delivery_unknown else message.state), message.state_in_words
 
-    @admin.display(description="date", ordering="attempted_at")
+    @admin.display(description=_("date"), ordering="attempted_at")
     def when(self, message: Message) -> str:
         """Say when the mail server was last asked, or will be, in one line."""
         waits = message.state == Message.State.SCHEDULED and message.send_at
-        return date_format(localtime(waits or message.attempted_at), "j M Y, H:i").replace(" ", "\u00a0")
+        return moment(waits or message.attempted_at).replace(" ", "\u00a0")
 
-    @admin.display(description="by", ordering="sent_by")
+    @admin.display(description=pgettext_lazy("a column: by whom", "by"), ordering="sent_by")
     def author(self, message: Message) -> str:
         """Say who wrote the message."""
         return message.author

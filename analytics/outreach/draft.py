@@ -17,8 +17,9 @@ from analytics.mail.message import own_address
 from analytics.models import MailTemplate, Message, Preferences, Task
 from analytics.wording import one_line
 from customers.models import Customer
+from customers.text.say import english
 
-VIA = "via RSOLV"
+VIA = english("via RSOLV")
 MAX_NAME_LENGTH = 60
 MAX_SUBJECT_LENGTH = 200
 MAX_BODY_LENGTH = 20_000
@@ -89,7 +90,7 @@ def as_mail(message: Message) -> EmailMessage:
         to=[message.recipient],
         cc=message.copies,
         reply_to=[message.reply_to],
-        headers={"From": _named(name, address), "Message-ID": message.message_id},
+        headers={english("From"): _named(name, address), "Message-ID": message.message_id},
     )
 
 

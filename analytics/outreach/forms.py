@@ -5,10 +5,13 @@ from datetime import datetime
 from django import forms
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models.placeholders import body_faults, fill, lacking, subject_faults
 from analytics.outreach.draft import MAX_BODY_LENGTH, MAX_SUBJECT_LENGTH
 from analytics.outreach.scheduled import FARTHEST, next_morning
+from customers.text.say import say, say_n
 from customers.text.text_fields import TextAreaField
 
 
@@ -16,10 +19,12 @@ class ComposeForm(forms.Form):
     """A subject and a text with placeholders; ``filled`` is what they become for this customer."""
 
     subject = forms.CharField(
-        max_length=MAX_SUBJECT_LENGTH, widget=forms.TextInput({"dir": "auto", "autocomplete": "off"})
+        label=_("Subject"),
+        max_length=MAX_SUBJECT_LENGTH,
+        widget=forms.TextInput({"dir": "auto", "autocomplete": "off"}),
     )
     body = TextAreaField(
-        label="Text", max_length=MAX_BODY_LENGTH, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
+        label=_("Text"), max_length=MAX_BODY_LENGTH, strip=False, widget=forms.Textarea({"rows": 14, "dir": "auto"})
     )
 
     def __init__(
@@ -42,7 +47,12 @@ class ComposeForm(forms.Form):
         length = len(self.filled["subject"])
         if length > MAX_SUBJECT_LENGTH:
             raise forms.ValidationError(
-                f"The subject has {length} characters when it is filled, at most {MAX_SUBJECT_LENGTH} are allowed."
+                say_n(
+                    "The subject has {number} character when it is filled, at most {most} are allowed.",
+                    "The subject has {number} characters when it is filled, at most {most} are allowed.",
+                    length,
+                    most=MAX_SUBJECT_LENGTH,
+                )
             )
         return subject
 
@@ -50,14 +60,18 @@ class ComposeForm(forms.Form):
         """Refuse placeholders without a value."""
         self.cleaned_data["body"] = self.cleaned_data["body"].strip("\n")
         if not self.cleaned_data["body"].strip():
-            raise forms.ValidationError("This field is required.")
+            raise forms.ValidationError(gettext("This field is required."))
         return self._filled("body", body_faults(self.cleaned_data["body"]))
 
     def _filled(self, name: str, faults: list[str]) -> str:
         text: str = self.cleaned_data[name]
         faults = faults or [
-            f"There is no {{{empty}}} for {self.organization}: write something else in its place."
-            for empty in lacking(text, self.values)
+            say(
+                "There is no {placeholder} for {customer}: write something else in its place.",
+                placeholder=placeholder,
+                customer=self.organization,
+            )
+            for placeholder in (f"{{{empty}}}" for empty in lacking(text, self.values))
         ]
         if faults:
             raise forms.ValidationError(faults)
@@ -72,7 +86,7 @@ class ScheduleForm(forms.Form):
     """Whoever sends at once needs no time."""
 
     at = forms.DateTimeField(
-        label="Send later", widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        label=_("Send later"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     )
 
     def __init__(self, data: QueryDict, *, is_asked: bool) -> None:
@@ -84,7 +98,7 @@ class ScheduleForm(forms.Form):
         """Refuse what is past or too far away."""
         at: datetime = self.cleaned_data["at"]
         if at <= timezone.now():
-            raise forms.ValidationError("Choose a time to come.")
+            raise forms.ValidationError(gettext("Choose a time to come."))
         if at > timezone.now() + FARTHEST:
-            raise forms.ValidationError(f"Choose a time within {FARTHEST.days} days.")
+            raise forms.ValidationError(say("Choose a time within {days} days.", days=FARTHEST.days))
         return at

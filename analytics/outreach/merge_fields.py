@@ -1,22 +1,32 @@
-"""What the placeholders of a mail stand for, of one customer on a scored date."""
+"""What the placeholders of a mail stand for, of one customer on a scored date.
+
+They are English, whoever writes: a template does not say yet in which language it is.
+"""
 
 from analytics.models import Snapshot
 from analytics.models.placeholders import PLACEHOLDERS
 from analytics.wording import one_line
 from customers.models import Customer, Step
+from customers.text import written
 from customers.text.codes import code_in_words
+from customers.text.say import in_english
 
 MAX_VALUE_LENGTH = 200
 
 
 def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> dict[str, str]:
     """Return what each placeholder stands for, on one line; '' where nothing is known."""
-    values = dict.fromkeys(PLACEHOLDERS, "")
-    values |= {
+    with in_english():
+        values = dict.fromkeys(PLACEHOLDERS, "") | _values(customer, snapshot, sender)
+    return {name: one_line(value, MAX_VALUE_LENGTH) for name, value in values.items()}
+
+
+def _values(customer: Customer, snapshot: Snapshot | None, sender: str) -> dict[str, str]:
+    values = {
         "organization": customer.organization,
         "sender": sender,
         "github_username": customer.github_username,
-        "signup_date": f"{customer.signup_date:%-d %b %Y}",
+        "signup_date": written.day(customer.signup_date),
     }
     if snapshot:
         open_steps = [step.label for step in Step if not getattr(snapshot, step.value)]
@@ -25,13 +35,13 @@ def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> 
             "blocker": _readable(snapshot.blocker_type) if snapshot.blocked else "",
             "steps_done": str(snapshot.steps_done),
             "next_step": open_steps[0] if open_steps else "",
-            "issues_tagged": f"{snapshot.issues_tagged:,}",
-            "prs_generated": f"{snapshot.prs_generated:,}",
-            "prs_merged": f"{snapshot.prs_merged:,}",
-            "success_rate": "" if rate is None else f"{rate}%",
-            "last_active": f"{snapshot.last_active:%-d %b %Y}" if snapshot.last_active else "",
+            "issues_tagged": written.number(snapshot.issues_tagged),
+            "prs_generated": written.number(snapshot.prs_generated),
+            "prs_merged": written.number(snapshot.prs_merged),
+            "success_rate": "" if rate is None else written.percentage(rate),
+            "last_active": written.day(snapshot.last_active) if snapshot.last_active else "",
         }
-    return {name: one_line(value, MAX_VALUE_LENGTH) for name, value in values.items()}
+    return values
 
 
 def _readable(blocker: str) -> str:

@@ -25,6 +25,8 @@ from analytics.wording import one_line
 from customers.audit import trail
 from customers.clock import working_day
 from customers.models import Customer
+from customers.text import written
+from customers.text.say import english, in_english
 
 State = Message.State
 FARTHEST = timedelta(days=90)
@@ -62,7 +64,7 @@ def scheduled_for(customer: Customer) -> list[Message]:
 
 def cancel(message: Message, by: User) -> bool:
     """Cancel an email that waits; False where it has gone, or was canceled already."""
-    return cancel_waiting(Message.objects.filter(pk=message.pk), f"Canceled by {by.get_username()}.") == 1
+    return cancel_waiting(Message.objects.filter(pk=message.pk), english(f"Canceled by {by.get_username()}.")) == 1
 
 
 def cancel_waiting(messages: QuerySet[Message], why: str) -> int:
@@ -121,7 +123,7 @@ def _cut_short() -> list[Message]:
     """Return the emails of which nobody knows whether a run that was killed has sent them; each once."""
     claimed = Message.objects.filter(state=State.SENDING, error="").exclude(send_at=None)
     stuck = list(claimed.filter(attempted_at__lt=timezone.now() - STUCK_AFTER).values_list("pk", flat=True))
-    words = "The run that sent it ended before it was recorded."
+    words = english("The run that sent it ended before it was recorded.")
     trail.update_rows(claimed.filter(pk__in=stuck), trail.Action.MAIL, detail="", error=words)
     return list(Message.objects.filter(pk__in=stuck, error=words))
 
@@ -148,19 +150,21 @@ def _was_sent(session: SmtpSession, message: Message) -> bool:
 
 
 def _why_not(message: Message) -> str:
-    """Return why a scheduled email may not go any more; '' where nothing is against it."""
+    """Return why a scheduled email may not go any more, in English, since it is stored; '' where it may."""
     now, author = timezone.now(), message.sender
     if message.send_at is None or message.send_at < now - TOO_LATE:
-        return "It could not go within a day of its time."
+        return english("It could not go within a day of its time.")
     if author is None or not (author.is_active and author.is_staff and author.has_perm(sending.MAY_CONTACT)):
-        return "Its author may no longer write to customers."
-    if reason := sending.may_send_again(message, author):
-        return reason
-    since = sending.mails_since(message.customer, message.created_at)
-    other = next((one for one in since if one.sender_id != author.pk), None)
-    return (
-        f"{other.author} wrote to them on {other.attempted_at:%-d %b %Y}, after this was scheduled." if other else ""
-    )
+        return english("Its author may no longer write to customers.")
+    with in_english():
+        if reason := sending.may_send_again(message, author):
+            return reason
+        since = sending.mails_since(message.customer, message.created_at)
+        other = next((one for one in since if one.sender_id != author.pk), None)
+        if other is None:
+            return ""
+        day = written.day(other.attempted_at)
+        return english(f"{other.author} wrote to them on {day}, after this was scheduled.")
 
 
 def _settle(waiting: QuerySet[Message], state: str, words: str) -> int:

@@ -18,6 +18,7 @@ from django.core import signing
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from analytics.mail import outbox
 from analytics.mail.message import is_on, mail_address, message_id
@@ -32,6 +33,7 @@ from customers.core.sql import execute, is_postgres
 from customers.imports.key_changes import closed_former
 from customers.models import Customer, CustomerCare
 from customers.text.addresses import mailbox
+from customers.text.say import english, say, say_n
 
 MAY_CONTACT = "analytics.contact_customer"
 QUIET = timedelta(days=3)
@@ -54,28 +56,39 @@ def obstacles(customer: Customer, user: User) -> list[str]:
     """Return every reason why this user cannot write to this customer now."""
     closed = why_closed(customer)
     found = [closed] if closed else []
-    addresses = [("Your address", user.email)]
     if not has_contacts_alone(customer):
-        addresses.insert(0, (f"The address of {customer.organization}", customer.email))
-    for whose, address in addresses:
-        try:
-            mail_address(address)
-        except ValueError as error:
-            found.append(f"{whose}: {error}." if address else f"{whose} is not known: ask an administrator to add it.")
+        found += _against(customer.email, customer.organization)
+    found += _against(user.email)
     if not is_on():
-        found.append("Email is switched off: an administrator turns it on with EMAIL_URL.")
+        found.append(gettext("Email is switched off: an administrator turns it on with EMAIL_URL."))
     return found
+
+
+def _against(address: str, customer: str = "") -> Iterator[str]:
+    """Say why no email can go to the address of a customer, or come from the user's own."""
+    try:
+        mail_address(address)
+    except ValueError as error:
+        problem = str(error)
+        if customer and address:
+            yield say("The address of {customer}: {problem}.", customer=customer, problem=problem)
+        elif customer:
+            yield say("The address of {customer} is not known: ask an administrator to add it.", customer=customer)
+        elif address:
+            yield say("Your address: {problem}.", problem=problem)
+        else:
+            yield gettext("Your address is not known: ask an administrator to add it.")
 
 
 def warnings(customer: Customer) -> list[str]:
     """Return what to think of before writing."""
     found = []
     if customer.status == Customer.Status.CHURNED:
-        found.append("This customer's account has ended (churned).")
+        found.append(gettext("This customer's account has ended (churned)."))
     if customer.missing_since_id:
-        found.append("This customer is missing from customers.csv: the address may be out of date.")
+        found.append(gettext("This customer is missing from customers.csv: the address may be out of date."))
     if has_contacts_alone(customer):
-        found.append("No email can go to the address in customers.csv: it goes to a contact.")
+        found.append(gettext("No email can go to the address in customers.csv: it goes to a contact."))
     return found
 
 
@@ -126,13 +139,26 @@ def why_closed(
     names = (closed_mailboxes() if closed is None else closed).get(mailbox(customer.email), {})
     if not names:
         former = closed_former(customer) if has_former_key else None
-        looks = "looks like the same customer, and is marked “do not contact”"
-        return f"{former.organization} ({former.pk}), who is missing from the feed, {looks}." if former else ""
+        if former is None:
+            return ""
+        return say(
+            "{customer} ({key}), who is missing from the feed, looks like the same customer,"
+            " and is marked “do not contact”.",
+            customer=former.organization,
+            key=former.pk,
+        )
     if customer.pk in names:
-        return "This customer is marked “do not contact”."
+        return gettext("This customer is marked “do not contact”.")
     key, name = next(iter(names.items()))
-    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"The address {customer.email} also belongs to {name} ({key}){others}, marked “do not contact”."
+    about = {"address": customer.email, "customer": name, "key": key}
+    if len(names) == 1:
+        return say("The address {address} also belongs to {customer} ({key}), marked “do not contact”.", **about)
+    return say_n(
+        "The address {address} also belongs to {customer} ({key}) and {number} more, marked “do not contact”.",
+        "The address {address} also belongs to {customer} ({key}) and {number} more, marked “do not contact”.",
+        len(names) - 1,
+        **about,
+    )
 
 
 def draft_email(
@@ -225,29 +251,34 @@ def claim_draft(
         state = State.SCHEDULED if send_at else State.SENDING
         message = Message(**draft.fields, message_id=message_id(key), state=state, send_at=send_at)
         if _goes_astray(draft.customer, message):
-            raise NotSent("It was not sent. One of its addresses is no longer the customer's, or is closed to emails.")
+            raise NotSent(
+                gettext("It was not sent. One of its addresses is no longer the customer's, or is closed to emails.")
+            )
         message.save(force_insert=True)
         to = ", ".join([message.recipient, *message.copies])
-        when = f", scheduled for {send_at:%-d %b %Y, %H:%M %Z}" if send_at else ""
-        trail.record(trail.Action.MAIL, message, detail=f"to {to}, template: {message.template or '–'}{when}")
+        said = english(f"to {to}, template: {message.template or '–'}")
+        if send_at:
+            when = send_at.strftime("%-d %b %Y, %H:%M %Z")
+            said = english(f"{said}, scheduled for {when}")
+        trail.record(trail.Action.MAIL, message, detail=said)
         return message, True
 
 
 def may_send_again(message: Message, user: User) -> str:
     """Return why this user cannot send a message again as it is; '' where nothing is against it."""
     if message.state == State.SENT:
-        return "It is sent."
+        return gettext("It is sent.")
     if message.state == State.CANCELED:
-        return "It is canceled."
+        return gettext("It is canceled.")
     if message.state == State.SENDING and not message.delivery_unknown:
-        return "It is being sent at this moment."
+        return gettext("It is being sent at this moment.")
     if message.sender_id != user.pk:
-        return "Only who wrote it can send it as it is."
+        return gettext("Only who wrote it can send it as it is.")
     reasons = obstacles(message.customer, user)
     if reasons:
         return " ".join(reasons)
     if _goes_astray(message.customer, message) or mail_address(user.email) != message.reply_to:
-        return "An address has changed since it was written."
+        return gettext("An address has changed since it was written.")
     return ""
 
 
@@ -288,18 +319,18 @@ def resolve(message: Message, *, sent: bool, by: str) -> bool:
     now = timezone.now()
     late = Q(attempted_at__lt=now - STUCK_AFTER) | Q(attempted_at__gt=now + STUCK_AFTER)
     unsure = Message.objects.filter(late | ~Q(error=""), pk=message.pk, state=State.SENDING)
-    said: dict[str, object] = {"state": State.FAILED, "error": f"Marked as not sent by {by}."}
+    said: dict[str, object] = {"state": State.FAILED, "error": english(f"Marked as not sent by {by}.")}
     if sent:
-        said = {"state": State.SENT, "error": f"Marked as sent by {by}.", "sent_at": message.attempted_at}
+        said = {"state": State.SENT, "error": english(f"Marked as sent by {by}."), "sent_at": message.attempted_at}
     return trail.update_rows(unsure, trail.Action.MAIL, detail="", **said) == 1
 
 
 def _check(customer: Customer, *, confirmed: bool, besides: Message | None = None) -> None:
     closed = why_closed(customer)
     if closed:
-        raise NotSent(f"It was not sent. {closed}")
+        raise NotSent(say("It was not sent. {reason}", reason=closed))
     if not confirmed and last_message(customer, besides):
-        raise WrittenRecently("It was not sent: confirm that this customer shall get one more mail.")
+        raise WrittenRecently(gettext("It was not sent: confirm that this customer shall get one more mail."))
 
 
 def lock(customer: Customer) -> None:
@@ -316,10 +347,11 @@ def lock(customer: Customer) -> None:
 
 
 def _in_words(result: outbox.Result, error: BaseException) -> str:
+    """Say in English, as it is stored, why an email was not sent."""
     said = {
-        outbox.Result.REFUSED: "The mail server refused it",
-        outbox.Result.UNREACHABLE: "The mail server cannot be reached",
-        outbox.Result.UNKNOWN: "The mail server gave no answer",
+        outbox.Result.REFUSED: english("The mail server refused it"),
+        outbox.Result.UNREACHABLE: english("The mail server cannot be reached"),
+        outbox.Result.UNKNOWN: english("The mail server gave no answer"),
     }[result]
     return f"{said}: {_reason(error)}."
 

@@ -15,6 +15,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Snapshot, Task
 from analytics.models.placeholders import lacking, listed, used
@@ -31,9 +33,9 @@ from analytics.portfolio.figures import stale_days
 from customers.core.pages import StaffRequest, admin_page, admin_response, next_page
 from customers.models import Customer
 from customers.text.numbers import number_or_none
+from customers.text.say import english, say, within
 
-BUSY = "It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute."
-CHANGED = "It was not sent: something has changed since this preview. Look again."
+BUSY = _("It was not sent: the data are being changed at this moment, perhaps by an import. Try again in a minute.")
 State = Message.State
 _Row = TypeVar("_Row", bound=Model)
 
@@ -51,8 +53,7 @@ class _ComposePage:
         chosen = Q(pk=number_or_none(self.asked.get("template")))
         self.templates = list(MailTemplate.objects.filter(Q(active=True) | chosen).order_by("pk"))
         self.words = KeptWords(request, self.templates)
-        age = stale_days(self.day) if self.day else None
-        self.stale = f"Data through {self.day:%-d %b %Y}, {age:,} days old" if self.day and age else ""
+        self.days_old = stale_days(self.day) if self.day else None
         self.obstacles = sending.obstacles(customer, request.user)
         self.recent = sending.last_message(customer)
         self.addressees, self.colleagues = sending.addressees(customer), colleagues()
@@ -93,21 +94,22 @@ class _ComposePage:
         """Return one of the two pages."""
         text = f"{form['subject'].value() or ''}\n{form['body'].value() or ''}"
         context = {
-            "title": f"Write to {self.customer.organization}",
+            "title": say("Write to {customer}", customer=self.customer.organization),
             "customer": self.customer,
             "back": self.back,
             "form": form,
             "task": self.task,
             "template": self.words.template,
             "templates": sorted(self.templates, key=lambda one: (one.situation != self.situation, one.pk)),
-            "situation": Situation(self.situation).label,
+            "situation": within(str(Situation(self.situation).label)),
             "fitting": self.situation,
             "placeholders": listed(self.values),
             "lacking": [] if form.is_bound else lacking(text, self.values),
             "used": used(text),
             "obstacles": self.obstacles,
             "warnings": sending.warnings(self.customer),
-            "stale": self.stale,
+            "day": self.day,
+            "days_old": self.days_old,
             "aside": self.words.aside,
             "drafts": self.request.POST.getlist("draft"),
             "recent": self.recent,
@@ -176,9 +178,8 @@ def _send(page: _ComposePage, form: ComposeForm, draft: EmailDraft, token: str) 
         return page.preview(form, draft, token)
     key = sending.verify_preview(token, draft)
     if key is None:
-        return page.preview(
-            form, draft, refusal="It was not sent: something has changed since this preview. Look again."
-        )
+        changed = gettext("It was not sent: something has changed since this preview. Look again.")
+        return page.preview(form, draft, refusal=changed)
     send_at = page.schedule.cleaned_data["at"] if page.schedule.is_bound else None
     try:
         message, ours = sending.claim_draft(draft, key, confirmed="confirmed" in request.POST, send_at=send_at)
@@ -189,9 +190,9 @@ def _send(page: _ComposePage, form: ComposeForm, draft: EmailDraft, token: str) 
         )
         return page.preview(form, draft, token, str(error))
     except OperationalError:
-        return page.preview(form, draft, token, BUSY)
+        return page.preview(form, draft, token, str(BUSY))
     if ours and send_at:
-        messages.success(request, f"Scheduled for {timezone.localtime(send_at):%-d %b %Y, %H:%M}.")
+        messages.success(request, say("Scheduled for {moment}.", moment=send_at))
     elif ours:
         sending.send_message(message)
         _tell(request, message)
@@ -252,12 +253,12 @@ def _act_on(request: StaffRequest, found: Message) -> HttpResponse:
         sending.resolve(found, sent=action == "sent", by=request.user.get_username())
     elif action in {"cancel", "edit"}:
         if not cancel(found, request.user):
-            messages.warning(request, "It was no longer waiting.")
+            messages.warning(request, gettext("It was no longer waiting."))
             return redirect(here)
         if action == "edit":
             anew = {"message": str(found.pk), **_way(back)}
             return redirect(f"{reverse('analytics:contact', args=[found.customer_id])}?{urlencode(anew)}")
-        messages.success(request, "Canceled: it will not be sent.")
+        messages.success(request, gettext("Canceled: it will not be sent."))
         return redirect(next_page(request, here))
     return redirect(here)
 
@@ -275,7 +276,7 @@ def _open_task(request: StaffRequest, found: Message) -> dict[str, object]:
         task = to_write.filter(created_at__lte=found.attempted_at).order_by("due", "pk").first()
     if task is None or task.state != Task.State.OPEN:
         return {}
-    return {"open_task": task, "outcome_note": task.outcome_note or f"Wrote “{found.subject}”."}
+    return {"open_task": task, "outcome_note": task.outcome_note or english(f"Wrote “{found.subject}”.")}
 
 
 def _send_again(request: StaffRequest, found: Message) -> bool:
@@ -298,7 +299,7 @@ def _tell(request: HttpRequest, sent: Message) -> bool:
     sent.refresh_from_db(fields=["state"])
     was_sent = sent.state == State.SENT
     if was_sent:
-        messages.success(request, f"Sent to {sent.recipient}.")
+        messages.success(request, say("Sent to {address}.", address=sent.recipient))
     return was_sent
 
 

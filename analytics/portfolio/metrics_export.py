@@ -24,6 +24,8 @@ from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv, write_feeds
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.jobs.lock import job_lock
+from customers.text.say import english, in_english
+from customers.text.written import day as written_day
 
 COMBINED = "combined_metrics.csv"
 _VALUES: dict[str, Callable[[Snapshot], object]] = {
@@ -101,11 +103,9 @@ def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:
         with member(MANIFEST) as described:
             described.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
     name = archive_name(portfolio.date)
-    return Export(
-        name,
-        name,
-        f"{counted(portfolio.listed, 'customer')} as of {portfolio.date:%-d %b %Y}, and all rows of the five feeds",
-    )
+    with in_english():
+        customers, day = counted(portfolio.listed, "customer"), written_day(portfolio.date)
+    return Export(name, name, english(f"{customers} as of {day}, and all rows of the five feeds"))
 
 
 def combined_rows(day: date) -> Iterator[list[str]]:

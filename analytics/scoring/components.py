@@ -12,10 +12,14 @@ from datetime import date
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
 from analytics.models import ScoringPolicy, Snapshot
 from analytics.rounding import half_up
 from analytics.wording import counted, tenths
 from customers.models import FeedName, Step
+from customers.text.say import Words, say, say_n
 
 # Plain texts: a choice's hash and value are worked out anew each time, which is felt at 100,000 customers.
 STEPS = tuple(step.value for step in Step)
@@ -78,7 +82,12 @@ class ScoreComponent(ABC):
     """A part of the health score: ``name`` is its column of a snapshot and its key in files."""
 
     name: ClassVar[str]
-    label: ClassVar[str]
+    title: ClassVar[Words]
+
+    @property
+    def label(self) -> str:
+        """What people call it, in the reader's language."""
+        return str(self.title)
 
     def maximum(self, policy: ScoringPolicy) -> int:
         """Return the most points of a policy."""
@@ -116,25 +125,39 @@ class ScoreComponent(ABC):
 
 class _Activity(ScoreComponent):
     name = "activity"
-    label = "Activity level"
+    title = _("Activity level")
 
     def scorer(self, policy: ScoringPolicy) -> Scorer:
         points, most = policy.activity_points_per_day, policy.activity_max
         return lambda measures, _done: min(points * measures.active_days, most)
 
     def definition(self, policy: ScoringPolicy) -> str:
-        points = counted(policy.activity_points_per_day, "point")
-        return f"{points} for each active day in the last {policy.activity_days}, at most {policy.activity_max}."
+        return say_n(
+            "{number} point for each active day in the last {days}, at most {most}.",
+            "{number} points for each active day in the last {days}, at most {most}.",
+            policy.activity_points_per_day,
+            days=policy.activity_days,
+            most=policy.activity_max,
+        )
 
     def inputs(self, snapshot: Snapshot) -> str:
-        return f"{counted(snapshot.active_days, 'active day')} in the last {snapshot.policy.activity_days}"
+        return say_n(
+            "{number} active day in the last {days}",
+            "{number} active days in the last {days}",
+            snapshot.active_days,
+            days=snapshot.policy.activity_days,
+        )
 
     def rows(self, snapshot: Snapshot) -> RowsBehind:
         return RowsBehind(FeedName.ENGAGEMENT, snapshot.policy.activity_days)
 
     def time_passed(self, before: Measures, after: Measures, policy: ScoringPolicy) -> str:
-        days = counted(before.active_days - after.active_days, "active day")
-        return f"{days} passed out of the {policy.activity_days}-day window"
+        return say_n(
+            "{number} active day passed out of the {days}-day window",
+            "{number} active days passed out of the {days}-day window",
+            before.active_days - after.active_days,
+            days=policy.activity_days,
+        )
 
     def data_came(self, before: Measures, after: Measures) -> str:
         return counted(after.active_days - before.active_days, "new active day")
@@ -142,7 +165,7 @@ class _Activity(ScoreComponent):
 
 class _PrSuccess(ScoreComponent):
     name = "pr_success"
-    label = "PR success rate"
+    title = _("PR success rate")
 
     def scorer(self, policy: ScoringPolicy) -> Scorer:
         most = policy.pr_max
@@ -156,38 +179,58 @@ class _PrSuccess(ScoreComponent):
         return points
 
     def definition(self, policy: ScoringPolicy) -> str:
-        rate = f"The share of generated PRs that were merged in the last {policy.pr_days} days"
-        return f"{rate}: all of them give {counted(policy.pr_max, 'point')}."
+        return say_n(
+            "The share of generated PRs that were merged in the last {days} days: all of them give {number} point.",
+            "The share of generated PRs that were merged in the last {days} days: all of them give {number} points.",
+            policy.pr_max,
+            days=policy.pr_days,
+        )
 
     def inputs(self, snapshot: Snapshot) -> str:
-        window = f"in the last {snapshot.policy.pr_days} days"
         if not snapshot.window_prs_generated:
-            return f"no PR generated {window}"
-        generated = counted(snapshot.window_prs_generated, "PR")
-        return f"{snapshot.window_prs_merged} merged of {generated} generated {window}"
+            return say("no PR generated in the last {days} days", days=snapshot.policy.pr_days)
+        return say_n(
+            "{merged} merged of {number} PR generated in the last {days} days",
+            "{merged} merged of {number} PRs generated in the last {days} days",
+            snapshot.window_prs_generated,
+            merged=snapshot.window_prs_merged,
+            days=snapshot.policy.pr_days,
+        )
 
     def rows(self, snapshot: Snapshot) -> RowsBehind:
         return RowsBehind(FeedName.ENGAGEMENT, snapshot.policy.pr_days)
 
     def time_passed(self, before: Measures, after: Measures, policy: ScoringPolicy) -> str:
-        change = f"merged PRs from {self._merged(before)} to {self._merged(after)}"
-        return f"{change}, as days passed out of the {policy.pr_days}-day window"
+        return say(
+            "merged PRs from {merged_before} of {before} to {merged} of {generated},"
+            " as days passed out of the {days}-day window",
+            **self._merged(before, after),
+            days=policy.pr_days,
+        )
 
     def data_came(self, before: Measures, after: Measures) -> str:
-        return f"merged PRs from {self._merged(before)} to {self._merged(after)} with the new days"
+        return say(
+            "merged PRs from {merged_before} of {before} to {merged} of {generated} with the new days",
+            **self._merged(before, after),
+        )
 
-    def _merged(self, measures: Measures) -> str:
-        return f"{measures.window_prs_merged:,} of {measures.window_prs_generated:,}"
+    def _merged(self, before: Measures, after: Measures) -> dict[str, int]:
+        return {
+            "merged_before": before.window_prs_merged,
+            "before": before.window_prs_generated,
+            "merged": after.window_prs_merged,
+            "generated": after.window_prs_generated,
+        }
 
 
 class _Adoption(ScoreComponent):
     name = "adoption"
-    label = "Feature adoption"
+    title = _("Feature adoption")
     steps: ClassVar = {
-        Step.ACCOUNT.value: "account",
-        Step.ACTION.value: "GitHub Action",
-        Step.FIRST_ISSUE.value: "first issue",
-        Step.FIRST_PR.value: "first PR",
+        Step.ACCOUNT.value: _("account"),
+        Step.ACTION.value: _("GitHub Action"),
+        Step.FIRST_ISSUE.value: _("first issue"),
+        Step.FIRST_PR.value: _("first PR"),
     }
 
     def scorer(self, policy: ScoringPolicy) -> Scorer:
@@ -195,15 +238,20 @@ class _Adoption(ScoreComponent):
         return lambda _measures, done: points * sum([done[step] for step in steps])
 
     def definition(self, policy: ScoringPolicy) -> str:
-        points = counted(policy.adoption_points_per_step, "point")
-        return f"{points} for each of {len(self.steps)} steps: {', '.join(self.steps.values())}."
+        return say_n(
+            "{number} point for each of {steps} steps: {names}.",
+            "{number} points for each of {steps} steps: {names}.",
+            policy.adoption_points_per_step,
+            steps=len(self.steps),
+            names=", ".join(map(str, self.steps.values())),
+        )
 
     def inputs(self, snapshot: Snapshot) -> str:
-        done = [words for step, words in self.steps.items() if getattr(snapshot, step)]
-        lacking = [words for step, words in self.steps.items() if not getattr(snapshot, step)]
+        done = ", ".join(str(words) for step, words in self.steps.items() if getattr(snapshot, step))
+        lacking = ", ".join(str(words) for step, words in self.steps.items() if not getattr(snapshot, step))
         if not done:
-            return f"none of {', '.join(lacking)} yet"
-        return ", ".join(done) + (f"; not yet: {', '.join(lacking)}" if lacking else "")
+            return say("none of {steps} yet", steps=lacking)
+        return say("{done}; not yet: {lacking}", done=done, lacking=lacking) if lacking else done
 
     def rows(self, snapshot: Snapshot) -> RowsBehind:
         return RowsBehind(FeedName.ONBOARDING)
@@ -213,12 +261,12 @@ class _Adoption(ScoreComponent):
 
     def data_came(self, before: Measures, after: Measures) -> str:
         done = [step.label for step in Step if step in after.step_dates and step not in before.step_dates]
-        return f"{', '.join(done)} done"
+        return say("{steps} done", steps=", ".join(done))
 
 
 class _Support(ScoreComponent):
     name = "support"
-    label = "Support satisfaction"
+    title = _("Support satisfaction")
 
     def scorer(self, policy: ScoringPolicy) -> Scorer:
         most = policy.support_max
@@ -233,19 +281,32 @@ class _Support(ScoreComponent):
         return points
 
     def definition(self, policy: ScoringPolicy) -> str:
-        csat = (
-            f"The average CSAT answer of the last {policy.csat_days} days: 5 of 5 gives {policy.support_max} points."
+        return say(
+            "The average CSAT answer of the last {csat_days} days: 5 of 5 gives {most} points."
+            " Without one, {lost} points are lost for each support request in {days} days.",
+            csat_days=policy.csat_days,
+            most=policy.support_max,
+            lost=number_format(policy.support_points_per_request.normalize()),
+            days=policy.support_days,
         )
-        lost = f"{policy.support_points_per_request.normalize():f}"
-        return f"{csat} Without one, {lost} points are lost for each support request in {policy.support_days} days."
 
     def inputs(self, snapshot: Snapshot) -> str:
         policy = snapshot.policy
         if snapshot.csat_count:
-            mean = tenths(half_up(10 * snapshot.csat_sum, snapshot.csat_count))
-            return f"average {mean} of 5 in {_csat(snapshot.csat_count)} in the last {policy.csat_days} days"
-        requests = counted(snapshot.window_support_requests, "support request")
-        return f"{requests} in the last {policy.support_days} days, no CSAT answer in {policy.csat_days}"
+            return say_n(
+                "average {mean} of 5 in {number} CSAT answer in the last {days} days",
+                "average {mean} of 5 in {number} CSAT answers in the last {days} days",
+                snapshot.csat_count,
+                mean=tenths(half_up(10 * snapshot.csat_sum, snapshot.csat_count)),
+                days=policy.csat_days,
+            )
+        return say_n(
+            "{number} support request in the last {days} days, no CSAT answer in {csat_days}",
+            "{number} support requests in the last {days} days, no CSAT answer in {csat_days}",
+            snapshot.window_support_requests,
+            days=policy.support_days,
+            csat_days=policy.csat_days,
+        )
 
     def rows(self, snapshot: Snapshot) -> RowsBehind:
         policy = snapshot.policy
@@ -255,25 +316,41 @@ class _Support(ScoreComponent):
 
     def time_passed(self, before: Measures, after: Measures, policy: ScoringPolicy) -> str:
         if not before.csat_count:
-            requests = counted(before.window_support_requests - after.window_support_requests, "support request")
-            return f"{requests} passed out of the {policy.support_days}-day window"
-        passed = f"{_csat(before.csat_count - after.csat_count)} passed out of the {policy.csat_days}-day window"
-        return passed if after.csat_count else f"{passed}, so support requests count"
+            return say_n(
+                "{number} support request passed out of the {days}-day window",
+                "{number} support requests passed out of the {days}-day window",
+                before.window_support_requests - after.window_support_requests,
+                days=policy.support_days,
+            )
+        if after.csat_count:
+            return say_n(
+                "{number} CSAT answer passed out of the {days}-day window",
+                "{number} CSAT answers passed out of the {days}-day window",
+                before.csat_count - after.csat_count,
+                days=policy.csat_days,
+            )
+        return say_n(
+            "{number} CSAT answer passed out of the {days}-day window, so support requests count",
+            "{number} CSAT answers passed out of the {days}-day window, so support requests count",
+            before.csat_count,
+            days=policy.csat_days,
+        )
 
     def data_came(self, before: Measures, after: Measures) -> str:
         if not after.csat_count:
             return counted(after.window_support_requests - before.window_support_requests, "new support request")
-        answers = counted(after.csat_count - before.csat_count, "new CSAT answer")
-        return answers if before.csat_count else f"{answers}, so support requests no longer count"
-
-
-def _csat(answers: int) -> str:
-    return counted(answers, "CSAT answer")
+        if before.csat_count:
+            return counted(after.csat_count - before.csat_count, "new CSAT answer")
+        return say_n(
+            "{number} new CSAT answer, so support requests no longer count",
+            "{number} new CSAT answers, so support requests no longer count",
+            after.csat_count,
+        )
 
 
 class _Nps(ScoreComponent):
     name = "nps"
-    label = "NPS score"
+    title = _("NPS score")
 
     def scorer(self, policy: ScoringPolicy) -> Scorer:
         most = policy.nps_max
@@ -284,23 +361,31 @@ class _Nps(ScoreComponent):
         return points
 
     def definition(self, policy: ScoringPolicy) -> str:
-        return (
-            f"The newest NPS answer of the last {policy.nps_days} days: 10 gives {counted(policy.nps_max, 'point')}."
+        return say_n(
+            "The newest NPS answer of the last {days} days: 10 gives {number} point.",
+            "The newest NPS answer of the last {days} days: 10 gives {number} points.",
+            policy.nps_max,
+            days=policy.nps_days,
         )
 
     def inputs(self, snapshot: Snapshot) -> str:
-        window = f"in the last {snapshot.policy.nps_days} days"
-        return f"no answer {window}, counts 0" if snapshot.nps is None else f"the newest answer {window}"
+        days = snapshot.policy.nps_days
+        if snapshot.nps is None:
+            return say("no answer in the last {days} days, counts 0", days=days)
+        return say("the newest answer in the last {days} days", days=days)
 
     def rows(self, snapshot: Snapshot) -> RowsBehind:
         return RowsBehind(FeedName.FEEDBACK, snapshot.policy.nps_days, {"nps__isnull": False})
 
     def time_passed(self, before: Measures, after: Measures, policy: ScoringPolicy) -> str:
-        return f"the answer {before.nps_answer} passed out of the {policy.nps_days}-day window"
+        answer = str(before.nps_answer)
+        return say("the answer {answer} passed out of the {days}-day window", answer=answer, days=policy.nps_days)
 
     def data_came(self, before: Measures, after: Measures) -> str:
-        instead = "" if before.nps_answer is None else f" in place of {before.nps_answer}"
-        return f"a new answer, {after.nps_answer}{instead}"
+        answer = str(after.nps_answer)
+        if before.nps_answer is None:
+            return say("a new answer, {answer}", answer=answer)
+        return say("a new answer, {answer} in place of {before}", answer=answer, before=before.nps_answer)
 
 
 COMPONENTS: tuple[ScoreComponent, ...] = (_Activity(), _PrSuccess(), _Adoption(), _Support(), _Nps())

@@ -124,7 +124,7 @@ def _sqlite(policy: ScoringPolicy, whom: Whom) -> str:
 
 
 def _own(whom: Whom) -> str:
-    return f"customer_id {_NARROWED[whom]}" if whom in _NARROWED else "1 = 1"
+    return " ".join(("customer_id", _NARROWED[whom])) if whom in _NARROWED else "1 = 1"
 
 
 def signed_up(whom: Whom = Whom.EVERYBODY) -> str:

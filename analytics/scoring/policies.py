@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from analytics.models import EVERYBODY, PortfolioDay, ScoringPolicy, Segment
 from analytics.scoring.measure_sql import windows
+from customers.text.say import say, within
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Policies:
             if not policy.effective_until or policy.effective_until >= day
         }
         if EVERYBODY not in in_force:
-            raise ScoringPolicy.DoesNotExist(f"No scoring policy is in force on {day:%-d %b %Y}.")
+            raise ScoringPolicy.DoesNotExist(say("No scoring policy is in force on {day}.", day=day))
         return cls._of(in_force)
 
     @classmethod
@@ -103,15 +104,21 @@ def overlaps(draft: ScoringPolicy, first: date) -> list[str]:
     then = _one_each(one for one in published if one.effective_from and one.effective_from <= first)
     later = [one for one in published if one.effective_from and one.effective_from > first]
     return [
-        f"“{draft.name}” and “{other.name}” ({other.for_whom}) would both score {shared}. "
-        f"Choose other cohorts or stages for the draft, or let “{other.name}” end first."
+        say(
+            "“{draft}” and “{other}” ({whom}) would both score customers of {shared}."
+            " Choose other cohorts or stages for the draft, or let “{other}” end first.",
+            draft=draft.name,
+            other=other.name,
+            whom=other.for_whom,
+            shared=shared,
+        )
         for other in (*then.values(), *later)
         if not (other.effective_until and other.effective_until < first) and (shared := _shared(draft, other))
     ]
 
 
 def _shared(one: ScoringPolicy, other: ScoringPolicy) -> str:
-    """Say which customers two policies would share, neither of them being more specific; '' for none."""
+    """Say whose customers two policies would share, neither of them being more specific; '' for none."""
     if one.segment == other.segment or specificity(one) != specificity(other):
         return ""
     both: list[frozenset[str]] = []
@@ -120,5 +127,4 @@ def _shared(one: ScoringPolicy, other: ScoringPolicy) -> str:
         if (mine or theirs) and not both[-1]:
             return ""
     cohorts, stages = both
-    words = ScoringPolicy(cohorts=list(cohorts), stages=list(stages)).for_whom
-    return f"customers of {words[0].lower()}{words[1:]}"
+    return within(ScoringPolicy(cohorts=list(cohorts), stages=list(stages)).for_whom)

@@ -29,6 +29,8 @@ from customers.core.sql import (
     temporary_keys,
 )
 from customers.models import Customer, ImportRun, data_date
+from customers.text import written
+from customers.text.say import english, in_english, say
 
 
 class NotScorable(Exception):
@@ -38,7 +40,7 @@ class NotScorable(Exception):
 def policies_to_score(day: date) -> Policies:
     """Return the policies that score ``day``; raises ``NotScorable`` after today and before the first policy."""
     if day > program_today():
-        raise NotScorable(f"{day:%-d %b %Y} is in the future.")
+        raise NotScorable(say("{day} is in the future.", day=day))
     try:
         return Policies.on(day)
     except ScoringPolicy.DoesNotExist as error:
@@ -86,8 +88,9 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         )
         _finalise_before(day)
         analyze(table_of(Snapshot), _LOOKED_FOR)
-        said = f"{counted(portfolio.total, 'customer')}, {portfolio.at_risk:,} at risk"
-        trail.record(trail.Action.COMMAND, "score", detail=f"{day:%-d %b %Y}: {said}")
+        with in_english():
+            said = english(f"{counted(portfolio.total, 'customer')}, {written.number(portfolio.at_risk)} at risk")
+            trail.record(trail.Action.COMMAND, "score", detail=f"{written.day(day)}: {said}")
     return portfolio
 
 

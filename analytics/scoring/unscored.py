@@ -15,6 +15,8 @@ from customers.audit import trail
 from customers.core.limits import FETCH_SIZE
 from customers.jobs.lock import job_lock
 from customers.models import Customer, Engagement, Event, ImportRun, RowChange, data_date
+from customers.text import written
+from customers.text.say import english, in_english
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,9 @@ def score_changed_by_api() -> set[str]:
         day, runs = found
         if customers := _changed_by(runs):
             score_customers(day, customers)
-            said = f"{counted(len(customers), 'customer')} again, with what was reported since"
-            trail.record(trail.Action.COMMAND, "score", detail=f"{day:%-d %b %Y}: {said}")
+            with in_english():
+                said = english(f"{counted(len(customers), 'customer')} again, with what was reported since")
+                trail.record(trail.Action.COMMAND, "score", detail=f"{written.day(day)}: {said}")
         PortfolioDay.objects.filter(pk=day).update(last_api_run=runs[-1])
     return customers
 

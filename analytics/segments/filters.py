@@ -1,7 +1,7 @@
 """The filters of the customer table; every one of them is in the address."""
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import ClassVar
@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_filters import filters
 from django_filters.filterset import FilterSet
 
@@ -24,7 +26,7 @@ from analytics.display.filter_choices import (
     with_asked,
 )
 from analytics.forecast.bands import BANDS, thousandths_of
-from analytics.models import Forecast, ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
+from analytics.models import Forecast, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
 from analytics.portfolio.movers import Crossing, crossed
 from analytics.portfolio.score_change import FILTER_OF, ScoreChanges
@@ -33,7 +35,8 @@ from analytics.scoring.measure import WEEKS
 from analytics.wording import ACTIVITY_TREND
 from customers.core.people import name_of
 from customers.models import Customer, Step
-from customers.text.say import Words
+from customers.text import written
+from customers.text.say import Words, say, say_later
 
 NONE = " "  # no cohort and no industry is called so: what the CSVs say is trimmed
 ME, NOBODY = "me", "nobody"
@@ -42,19 +45,19 @@ MAX_GROUP_LENGTH = 100
 """Characters of a cohort or an industry."""
 MISSING, GOT_WORSE = "missing", "got_worse"
 ONLY = [
-    ("active", "Active on this date"),
-    ("onboarded", "Onboarded"),
-    ("blocked", "Blocked"),
-    (MISSING, "Missing from the feed"),
-    (GOT_WORSE, "Got worse this week"),
+    ("active", _("Active on this date")),
+    ("onboarded", _("Onboarded")),
+    ("blocked", _("Blocked")),
+    (MISSING, _("Missing from the feed")),
+    (GOT_WORSE, _("Got worse this week")),
 ]
 LAST_ACTIVE = [
-    ("within_7", "In the last 7 days"),
-    ("within_30", "In the last 30 days"),
-    ("over_7", "7+ days ago"),
-    ("over_14", "14+ days ago"),
-    ("over_30", "30+ days ago"),
-    ("never", "Never"),
+    ("within_7", _("In the last 7 days")),
+    ("within_30", _("In the last 30 days")),
+    ("over_7", _("7+ days ago")),
+    ("over_14", _("14+ days ago")),
+    ("over_30", _("30+ days ago")),
+    ("never", _("Never")),
 ]
 """``within_7`` are the 7 days that end with D; ``over_7`` is a day before them, but not never."""
 
@@ -68,42 +71,42 @@ class WholeNumberFilter(filters.Filter):
     field_class = forms.IntegerField  # type: ignore[assignment]  # django-filter has no types; it takes any field
 
 
-def _number(label: str, *, least: int = 0, most: int = 100, **options: str) -> WholeNumberFilter:
+def _number(label: Words, *, least: int = 0, most: int = 100, **options: str) -> WholeNumberFilter:
     """Return a field for a whole number within bounds."""
     digits = forms.TextInput(attrs={"inputmode": "numeric", "size": 4})
     bounds = {"min_value": least, "max_value": most, "widget": digits}
     return WholeNumberFilter(label=label, **bounds, **options)  # type: ignore[no-untyped-call]  # nor do its filters
 
 
-def _day(label: str, **options: str) -> filters.DateFilter:
+def _day(label: Words, **options: str) -> filters.DateFilter:
     """Return a field for a day, as a browser sends it."""
     picker = forms.DateInput(format=DAY_FORMAT, attrs={"type": "date"})
     return filters.DateFilter(label=label, widget=picker, input_formats=[DAY_FORMAT], **options)
 
 
-def _menu(label: str, **options: object) -> filters.MultipleChoiceFilter:
+def _menu(label: Words, **options: object) -> filters.MultipleChoiceFilter:
     """Return a menu of checkboxes."""
     return filters.MultipleChoiceFilter(label=label, **{"choices": [], "distinct": False, **options})
 
 
-def _choice(label: str, choices: Sequence[tuple[str, Words]], method: str) -> filters.ChoiceFilter:
+def _choice(label: Words, choices: Sequence[tuple[str, Words]], method: str) -> filters.ChoiceFilter:
     """Return a menu of which one is chosen, or none."""
-    return filters.ChoiceFilter(label=label, choices=choices, method=method, empty_label="Any")
+    return filters.ChoiceFilter(label=label, choices=choices, method=method, empty_label=_("Any"))
 
 
 def _fall(days: int) -> WholeNumberFilter:
     """Return the filter for how many points the score fell by in some days, 0 without an earlier score."""
-    return _number(f"Score fell in {days} days by at least", least=1, method="fell")
+    return _number(say_later("Score fell in {days} days by at least", days=days), least=1, method="fell")
 
 
 def _move(days: int) -> filters.ChoiceFilter:
     """Return the filter for which way the status went in some days; without an earlier one it went none."""
-    return _choice(f"Status in {days} days", StatusMove.choices, "moved")
+    return _choice(say_later("Status in {days} days", days=days), StatusMove.choices, "moved")
 
 
-def _forecast(target: ForecastTarget) -> filters.ChoiceFilter:
+def _forecast(label: Words) -> filters.ChoiceFilter:
     """Return the filter for how probable a forecast is."""
-    return _choice(f"{target.label} forecast", [(band.name, band.label) for band in BANDS], "forecast")
+    return _choice(label, [(band.name, band.label) for band in BANDS], "forecast")
 
 
 class FilterForm(forms.Form):
@@ -111,16 +114,18 @@ class FilterForm(forms.Form):
 
     def clean(self) -> None:
         """Refuse each range that is none; both ends are then left out."""
-        for first, last, what in RANGES:
+        for first, last, refusal in RANGES:
             least, most = self.cleaned_data.get(first), self.cleaned_data.get(last)
             if least is not None and most is not None and least > most:
-                self.add_error(last, f"{value_in_words(most)} is {what} asked for, {value_in_words(least)}.")
+                self.add_error(last, refusal(value_in_words(most), value_in_words(least)))
                 self.cleaned_data.pop(first)
 
 
 def value_in_words(value: object) -> str:
     """Return a filter's value as people write it."""
-    return f"{value:%-d %b %Y}" if isinstance(value, date) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, date):
+        return written.day(value)
+    return written.number(value) if isinstance(value, int) else str(value)
 
 
 WITHOUT_FIELD = ("signup", "crossed", "quiet_week")
@@ -129,17 +134,39 @@ ON_REQUEST = ("done", *WITHOUT_FIELD)
 """Filters that only figures of other pages lead to; elsewhere they would take room for nothing."""
 MAX_COUNT = 1_000_000
 """The largest team, and the most days, that a filter takes."""
-RANGES = (
-    ("score_min", "score_max", "below the lowest score"),
-    ("success_rate_min", "success_rate_max", "below the lowest success rate"),
-    ("days_active_min", "days_active_max", "below the lowest number of days"),
-    ("team_size_min", "team_size_max", "below the smallest team"),
-    ("signup_from", "signup_to", "before the first day"),
+RANGES: tuple[tuple[str, str, Callable[[str, str], str]], ...] = (
+    (
+        "score_min",
+        "score_max",
+        lambda last, first: say("{last} is below the lowest score asked for, {first}.", last=last, first=first),
+    ),
+    (
+        "success_rate_min",
+        "success_rate_max",
+        lambda last, first: say("{last} is below the lowest success rate asked for, {first}.", last=last, first=first),
+    ),
+    (
+        "days_active_min",
+        "days_active_max",
+        lambda last, first: say(
+            "{last} is below the lowest number of days asked for, {first}.", last=last, first=first
+        ),
+    ),
+    (
+        "team_size_min",
+        "team_size_max",
+        lambda last, first: say("{last} is below the smallest team asked for, {first}.", last=last, first=first),
+    ),
+    (
+        "signup_from",
+        "signup_to",
+        lambda last, first: say("{last} is before the first day asked for, {first}.", last=last, first=first),
+    ),
 )
 """The first and the last of what only makes sense together, and what to say where it makes none."""
 MORE = (
     *("forecast_quiet", "forecast_first_pr", "status_change_7", "status_change_30", "fell_7", "fell_30"),
-    *(name for first, last, _what in RANGES for name in (first, last) if not name.startswith("score_")),
+    *(name for first, last, _refusal in RANGES for name in (first, last) if not name.startswith("score_")),
 )
 """Filters that stand behind "More filters": few need them at once."""
 READ_EDITS = ("owner",)
@@ -151,7 +178,7 @@ def _month(value: str) -> date:
     try:
         return date.fromisoformat(f"{value}-01")
     except ValueError:
-        raise ValidationError("Write a month as 2025-05.") from None
+        raise ValidationError(gettext("Write a month as 2025-05.")) from None
 
 
 class SnapshotFilter(FilterSet):
@@ -162,39 +189,39 @@ class SnapshotFilter(FilterSet):
 
     base_filters: ClassVar[dict[str, filters.Filter]]
 
-    q = filters.CharFilter(method="search", label="Search")
-    status = _menu("Status", choices=HealthStatus.choices)
-    stage = _menu("Stage", choices=Stage.choices)
-    cohort = _menu("Cohort", method="in_group")
-    industry = _menu("Industry", method="in_group")
-    owner = _menu("Owner", method="owned")
-    trend = _menu(str(ACTIVITY_TREND), choices=Trend.choices)
-    lacks = _menu("Missing step", method="lacking", choices=Step.choices)
-    only = _menu("Quick filters", method="those", choices=ONLY)
+    q = filters.CharFilter(method="search", label=_("Search"))
+    status = _menu(_("Status"), choices=HealthStatus.choices)
+    stage = _menu(_("Stage"), choices=Stage.choices)
+    cohort = _menu(_("Cohort"), method="in_group")
+    industry = _menu(_("Industry"), method="in_group")
+    owner = _menu(_("Owner"), method="owned")
+    trend = _menu(ACTIVITY_TREND, choices=Trend.choices)
+    lacks = _menu(_("Missing step"), method="lacking", choices=Step.choices)
+    only = _menu(_("Quick filters"), method="those", choices=ONLY)
     last_active = filters.ChoiceFilter(
-        method="active", choices=LAST_ACTIVE, label="Last active", empty_label="Last active"
+        method="active", choices=LAST_ACTIVE, label=_("Last active"), empty_label=_("Last active")
     )
-    score_min = _number("Score from", field_name="score", lookup_expr="gte")
-    score_max = _number("Score to", field_name="score", lookup_expr="lte")
+    score_min = _number(_("Score from"), field_name="score", lookup_expr="gte")
+    score_max = _number(_("Score to"), field_name="score", lookup_expr="lte")
     fell_7 = _fall(WEEK)
     fell_30 = _fall(MONTH)
     status_change_7 = _move(WEEK)
     status_change_30 = _move(MONTH)
-    success_rate_min = _number("Success rate from, %", method="succeeded")
-    success_rate_max = _number("Success rate to, %", method="succeeded")
-    days_active_min = _number("Days active from", most=MAX_COUNT, field_name="days_active", lookup_expr="gte")
-    days_active_max = _number("Days active to", most=MAX_COUNT, field_name="days_active", lookup_expr="lte")
-    team_size_min = _number("Team size from", most=MAX_COUNT, field_name="customer__team_size", lookup_expr="gte")
-    team_size_max = _number("Team size to", most=MAX_COUNT, field_name="customer__team_size", lookup_expr="lte")
-    signup_from = _day("Signed up from", field_name="customer__signup_date", lookup_expr="gte")
-    signup_to = _day("Signed up to", field_name="customer__signup_date", lookup_expr="lte")
-    forecast_quiet = _forecast(ForecastTarget.QUIET)
-    forecast_first_pr = _forecast(ForecastTarget.FIRST_PR)
-    signup = filters.CharFilter(method="signed_up", label="Signup month", validators=[_month])
-    done = _menu("Completed step", method="having", choices=Step.choices)
-    crossed = filters.ChoiceFilter(label="In a week", choices=Crossing.choices, method="crossing")
+    success_rate_min = _number(_("Success rate from, %"), method="succeeded")
+    success_rate_max = _number(_("Success rate to, %"), method="succeeded")
+    days_active_min = _number(_("Days active from"), most=MAX_COUNT, field_name="days_active", lookup_expr="gte")
+    days_active_max = _number(_("Days active to"), most=MAX_COUNT, field_name="days_active", lookup_expr="lte")
+    team_size_min = _number(_("Team size from"), most=MAX_COUNT, field_name="customer__team_size", lookup_expr="gte")
+    team_size_max = _number(_("Team size to"), most=MAX_COUNT, field_name="customer__team_size", lookup_expr="lte")
+    signup_from = _day(_("Signed up from"), field_name="customer__signup_date", lookup_expr="gte")
+    signup_to = _day(_("Signed up to"), field_name="customer__signup_date", lookup_expr="lte")
+    forecast_quiet = _forecast(_("Going quiet forecast"))
+    forecast_first_pr = _forecast(_("First PR forecast"))
+    signup = filters.CharFilter(method="signed_up", label=_("Signup month"), validators=[_month])
+    done = _menu(_("Completed step"), method="having", choices=Step.choices)
+    crossed = filters.ChoiceFilter(label=_("In a week"), choices=Crossing.choices, method="crossing")
     quiet_week = filters.NumberFilter(
-        method="quiet_in", label="Not active in week", min_value=0, max_value=WEEKS - 1, decimal_places=0
+        method="quiet_in", label=_("Not active in week"), min_value=0, max_value=WEEKS - 1, decimal_places=0
     )
 
     class Meta:
@@ -219,7 +246,7 @@ class SnapshotFilter(FilterSet):
         self.me = me
         self.known = there_are = known or filter_choices()
         self.cut = there_are.cut
-        for name, none in (("cohort", "No cohort"), ("industry", "No industry")):
+        for name, none in (("cohort", _("No cohort")), ("industry", _("No industry"))):
             choices = [(key or NONE, label or none) for key, label in getattr(there_are, name)]
             # One with a NUL is refused as no choice: PostgreSQL would not even look for it.
             asked = (value[:MAX_GROUP_LENGTH] for value in self.data.getlist(name) if "\0" not in value)
@@ -239,17 +266,21 @@ class SnapshotFilter(FilterSet):
         """Who "me" is, as an address would say it; '' where it is nobody."""
         return str(self.me.pk) if self.me else ""
 
-    def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _owners(self, owners: list[tuple[str, str]]) -> list[tuple[str, Words]]:
         """Whose report it is and who asks come first; only a report's own address says "me"."""
         asked = self.data.getlist("owner")
-        me, words = self.me_key, f"{name_of(self.me)}, whose report it is" if self.me else str(DELETED)
-        first = {me: words, **({str(self.user.pk): f"Me ({name_of(self.user)})"} if self.user else {})}
+        me: str = self.me_key
+        first: dict[str, Words] = {me: DELETED}
+        if self.me:
+            first = {me: say_later("{name}, whose report it is", name=name_of(self.me))}
+        if self.user:
+            first[str(self.user.pk)] = say_later("Me ({name})", name=name_of(self.user))
         if ME in asked:
             first = {ME: first.pop(me), **first}
         elif not self.me:
             del first[me]
         rest = [(key, label) for key, label in owners if key not in {*first, me}]
-        return with_asked([*first.items(), (NOBODY, "Nobody"), *rest], filter(is_key, asked), owner_in_words)
+        return with_asked([*first.items(), (NOBODY, _("Nobody")), *rest], filter(is_key, asked), owner_in_words)
 
     def search(self, queryset: SnapshotQuerySet, name: str, value: str) -> SnapshotQuerySet:
         """Name, email, GitHub name or key contain each of the words."""

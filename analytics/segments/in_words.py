@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 from django.forms import MultipleChoiceField
 from django_filters.filterset import FilterSet
 
 from analytics.segments.filters import SnapshotFilter, value_in_words
+from customers.text.say import say
 
 ALL_HOLD = {"lacks", "done", "only"}
 """The menus that keep those of whom every chosen value is true, not one of them."""
@@ -45,8 +47,16 @@ def in_one_sentence(filters: FilterSet) -> str:
     for one in filters_in_words(filters):
         values.setdefault((one.name, one.label), []).append(one.words)
     return "; ".join(
-        f"{label}: {(' and ' if name in ALL_HOLD else ' or ').join(words)}" for (name, label), words in values.items()
+        f"{label}: {reduce(_both if name in ALL_HOLD else _either, words)}" for (name, label), words in values.items()
     )
+
+
+def _both(one: str, other: str) -> str:
+    return say("{one} and {other}", one=one, other=other)
+
+
+def _either(one: str, other: str) -> str:
+    return say("{one} or {other}", one=one, other=other)
 
 
 def refusals(filters: SnapshotFilter) -> list[str]:

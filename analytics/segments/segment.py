@@ -5,6 +5,8 @@ from datetime import date
 from functools import cached_property
 
 from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from analytics.display.filter_choices import DELETED, FilterChoices
 from analytics.models import SnapshotQuerySet
@@ -12,9 +14,10 @@ from analytics.portfolio.score_change import ScoreChanges
 from analytics.segments.address import NOT_OF_THE_TABLE, OF_THE_TABLE, narrowed_query
 from analytics.segments.filters import ME, SnapshotFilter
 from analytics.segments.in_words import filters_in_words, in_one_sentence, refusals
+from customers.text.say import say
 
-NOTHING = "Choose at least one condition, or it would mean every customer."
-NO_ME = "Owner: nobody is “me” here; choose an owner by name."
+NOTHING = _("Choose at least one condition, or it would mean every customer.")
+NO_ME = _("Owner: nobody is “me” here; choose an owner by name.")
 
 
 def conditions_of(address: QueryDict) -> str:
@@ -40,13 +43,14 @@ class Segment:
     def problems(self) -> list[str]:
         """What is not understood, in words: with any of it, the query means nobody."""
         asked = QueryDict(self.query)
-        found = [f"There is no filter “{name}”." for name in asked if name not in SnapshotFilter.base_filters]
+        known = SnapshotFilter.base_filters
+        found = [say("There is no filter “{name}”.", name=name) for name in asked if name not in known]
         found += refusals(self.filters)
         if ME in asked.getlist("owner"):
-            found.append(NO_ME)
+            found.append(str(NO_ME))
         elif any(one.name == "owner" and one.words == str(DELETED) for one in filters_in_words(self.filters)):
-            found.append(f"Owner: {DELETED.lower()}.")
-        return found or ([] if any(filters_in_words(self.filters)) else [NOTHING])
+            found.append(gettext("Owner: somebody whose account was deleted."))
+        return found or ([] if any(filters_in_words(self.filters)) else [str(NOTHING)])
 
     @property
     def snapshots(self) -> SnapshotQuerySet:

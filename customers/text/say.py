@@ -63,6 +63,11 @@ def english(text: str) -> str:
     return text
 
 
+def within(words: str) -> str:
+    """Return a text as it stands within a sentence: English goes on with a small letter, German keeps its nouns."""
+    return words[:1].lower() + words[1:] if get_language() in {SOURCE, None} else words
+
+
 def kept_by_language(most: int) -> Callable[[Callable[P, Made]], Callable[P, Made]]:
     """Keep the newest results of a function, as ``lru_cache`` does, for each language apart."""
 

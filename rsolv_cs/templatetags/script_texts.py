@@ -48,6 +48,8 @@ SCRIPT_TEXTS = (
     _("The preview could not be loaded. Reload the page to try again."),
     # rule_lab.js
     _("The next dates could not be loaded. Try again, or reload the page."),
+    # selection.js
+    _("{number} selected"),
     # refresh.js
     _("Not refreshed since {time}"),
     _("Not refreshed since {time}: logged out"),

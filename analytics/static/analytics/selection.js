@@ -15,7 +15,7 @@
         }
         for (const words of document.querySelectorAll("[data-selected]")) {
             const selected = rows(words.dataset.selected).filter((row) => row.checked).length;
-            words.textContent = selected ? `${selected} selected` : "";
+            words.textContent = selected ? inWords("{number} selected", { number: selected }) : "";
         }
     }
 
