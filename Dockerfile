@@ -3,10 +3,11 @@
 # PYTHON_IMAGE=python:3.13-slim@sha256:..., with the digest that `docker buildx imagetools inspect python:3.13-slim` says.
 ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
-# For ALERT_URLS: requirements-alerts.txt; for SENTRY_DSN and OTEL_*, too: requirements-watch.txt
+# For ALERT_URLS: requirements-alerts.txt; for SENTRY_DSN and OTEL_*, too: requirements-watch.txt;
+# for a bucket of STORAGE_URL, too: requirements-storage.txt
 ARG REQUIREMENTS=requirements.txt
 WORKDIR /app
-COPY requirements.txt requirements-alerts.txt requirements-watch.txt ./
+COPY requirements.txt requirements-alerts.txt requirements-watch.txt requirements-storage.txt ./
 # Nothing installs anything afterwards, so what installs does not stay, nor do the tests of the largest packages. Only wheels
 # are taken: there is no compiler, and what a package would run while it is built nobody has looked at.
 RUN python -m venv /opt/venv \

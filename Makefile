@@ -15,14 +15,14 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-watch setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi image clean
+.PHONY: help run serve setup setup-alerts setup-watch setup-storage setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PORT=8000 for run and serve, DEMO=large for run, HOST=127.0.0.1 and WORKERS=2 for serve, ARGS='-k score' for the tests, ARGS=--upgrade for lock, PYTHON=python3.12 for setup"
 
-run setup setup-alerts setup-watch setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
+run setup setup-alerts setup-watch setup-storage setup-dev test test-sqlite test-postgres compiled: export DEBUG = 1
 lint lint-style lint-layers lint-types lint-templates lint-texts lint-django: export DEBUG = 1
 
 run: export SITE_URL := $(or $(SITE_URL),http://127.0.0.1:$(PORT))
@@ -50,6 +50,8 @@ setup: $(VENV)/.setup catalogues ## install what the application needs into .ven
 setup-alerts: $(VENV)/.setup-alerts ## and what ALERT_URLS needs (Apprise)
 
 setup-watch: $(VENV)/.setup-watch ## and what SENTRY_DSN and OTEL_* need, too (Sentry's SDK, OpenTelemetry)
+
+setup-storage: $(VENV)/.setup-storage ## and what a bucket of STORAGE_URL needs, too (django-storages, boto3)
 
 setup-dev: $(VENV)/.setup-dev catalogues ## and what its tests and checks need
 
@@ -88,9 +90,13 @@ $(VENV)/.setup-watch: requirements-watch.txt
 	$(call install,$<)
 	@touch $@ $(VENV)/.setup $(VENV)/.setup-alerts
 
-$(VENV)/.setup-dev: requirements-dev.txt
+$(VENV)/.setup-storage: requirements-storage.txt
 	$(call install,$<)
 	@touch $@ $(VENV)/.setup $(VENV)/.setup-alerts $(VENV)/.setup-watch
+
+$(VENV)/.setup-dev: requirements-dev.txt
+	$(call install,$<)
+	@touch $@ $(VENV)/.setup $(VENV)/.setup-alerts $(VENV)/.setup-watch $(VENV)/.setup-storage
 
 # Nobody reads along in CI. There SQLite's tests take what those of PostgreSQL, one at a time, leave of the cores: the
 # longer run then has them all when the shorter one is over.
@@ -187,16 +193,18 @@ lock: setup-dev ## compile requirements*.txt again, after a change of pyproject.
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra alerts --constraint requirements.txt --output-file requirements-alerts.txt
 	$(COMPILE) --extra alerts --extra watch --constraint requirements-alerts.txt --output-file requirements-watch.txt
-	$(COMPILE) --extra alerts --extra watch --group dev --constraint requirements-watch.txt --output-file requirements-dev.txt
+	$(COMPILE) --extra alerts --extra watch --extra storage --constraint requirements-watch.txt --output-file requirements-storage.txt
+	$(COMPILE) --extra alerts --extra watch --extra storage --group dev --constraint requirements-storage.txt --output-file requirements-dev.txt
 
 audit: setup-dev ## ask whether any locked package has a known vulnerability; fails too where nobody can be asked
 	@$(BIN)/uvx --from 'pip-audit~=2.9' pip-audit --strict --disable-pip --require-hashes \
-		--requirement requirements.txt --requirement requirements-alerts.txt --requirement requirements-watch.txt --requirement requirements-dev.txt \
+		--requirement requirements.txt --requirement requirements-alerts.txt --requirement requirements-watch.txt \
+		--requirement requirements-storage.txt --requirement requirements-dev.txt \
 		$(ARGS) || { \
 		echo "Not clean: either the packages named above have known vulnerabilities, or the service that knows them"; \
 		echo "could not be asked about all of them, and then nothing is known. Try again where it can be reached."; exit 1; }
 
-licences: setup-watch ## write docs/licences.md again, after a change of the lock
+licences: setup-storage ## write docs/licences.md again, after a change of the lock
 	@$(BIN)/python docs/licences.py
 
 openapi: setup-dev ## write docs/openapi.yaml again, after a change of the API

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WITH_EXTRAS = "requirements-watch.txt"
+WITH_EXTRAS = "requirements-storage.txt"
 TARGET = ROOT / "docs" / "licences.md"
 
 ELSEWHERE = {"colorama": "BSD-3-Clause", "tzdata": "Apache-2.0"}
@@ -19,6 +19,8 @@ UNCLEAR = {
     "django-tables2": "BSD-2-Clause",
     "drf-spectacular-sidecar": "BSD-3-Clause",
     "protobuf": "BSD-3-Clause",
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "s3transfer": "Apache-2.0",
     "scipy": "BSD-3-Clause",
     "segno": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
@@ -62,7 +64,7 @@ def page() -> str:
     lines = [
         "# Licences",
         "",
-        "What the application needs to run, as locked in `requirements-watch.txt`, each under the licence that it",
+        "What the application needs to run, as locked in `requirements-storage.txt`, each under the licence that it",
         "names; those marked with * are installed for `ALERT_URLS`, `SENTRY_DSN` or `OTEL_*` alone.",
         "`make licences` writes this page; a test compares it with what is installed.",
         "",

@@ -9,7 +9,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from rsolv_cs import environment
+from rsolv_cs import environment, storage_url
 from rsolv_cs.look import UNFOLD  # noqa: F401 - a setting, for the theme
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,6 +38,10 @@ CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 CSV_DIR = environment.folder("CSV_DIR", STATE_DIR / "csv")
 EXPORT_DIR = environment.folder("EXPORT_DIR", STATE_DIR / "exports")
 ARCHIVE_DIR = environment.folder("ARCHIVE_DIR", STATE_DIR / "archive")
+UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
+STORAGE_URL = environment.text("STORAGE_URL")
+if _shared := storage_url.shared_folder(STORAGE_URL):
+    EXPORT_DIR, ARCHIVE_DIR, UPLOAD_DIR = _shared / "exports", _shared / "archive", _shared / "uploads"
 ARCHIVE_DAYS = environment.number("ARCHIVE_DAYS", 400)
 NIGHTLY_HOURS = environment.number("NIGHTLY_HOURS", 26)
 QUARANTINE_DAYS = environment.number("QUARANTINE_DAYS", 400)
@@ -49,7 +53,6 @@ PUSH_DAYS = environment.number("PUSH_DAYS", 400)
 MESSAGE_DAYS = environment.number("MESSAGE_DAYS", 0)
 FAILED_LOGIN_DAYS = environment.number("FAILED_LOGIN_DAYS", 90)
 BACKUP_DIR = environment.folder("BACKUP_DIR", STATE_DIR / "backups")
-UPLOAD_DIR = environment.folder("UPLOAD_DIR", STATE_DIR / "uploads")
 UPLOAD_MAX_MB = environment.number("UPLOAD_MAX_MB", 50)
 REPORT_MAX_MB = environment.number("REPORT_MAX_MB", 20)
 LIVE = environment.flag("LIVE", default=True)
@@ -361,7 +364,7 @@ TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 STATIC_URL = "static/"
 STATIC_ROOT = environment.folder("STATIC_DIR", STATE_DIR / "static")
 WHITENOISE_USE_FINDERS = DEBUG
-STORAGES = {
+STORAGES: dict[str, dict[str, object]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -369,6 +372,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+if _bucket := storage_url.shared_bucket(STORAGE_URL):
+    STORAGES["shared"] = {"BACKEND": "customers.core.storage.s3.SharedBucket", "OPTIONS": _bucket}
 
 # --- Logs -----------------------------------------------------------------------------------------------------
 

@@ -1,26 +1,22 @@
 """A file for whatever loads files: a ZIP with the changed rows as CSV, and a manifest that vouches for them."""
 
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-
-from django.conf import settings
-from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.crm.interface import CrmRow, CrmUnavailable, JobState, RowOutcome, RowResult, refuse_foreign
 from analytics.models import Push
 from analytics.models.outgoing.pushes import CSV_NAME
-from customers.core.leftovers import EXPORT, half_done
+from customers.core.storage import areas
+from customers.core.storage.area import StoredFile
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import GENERATOR, MANIFEST
 from customers.text.say import english
 
 
-def file_of(push: Push) -> Path:
+def file_of(push: Push) -> StoredFile:
     """Return the file that a push writes."""
-    return Path(settings.EXPORT_DIR) / push.file_name
+    return StoredFile(areas.exports(), push.file_name)
 
 
 class ChangedRows:
@@ -49,9 +45,8 @@ class ChangedRows:
                 written = left
                 self._write(written)
         except OSError as error:
-            raise CrmUnavailable(
-                english(f"{settings.EXPORT_DIR} cannot be written: {error.strerror or error}.")
-            ) from error
+            where = areas.exports().label()
+            raise CrmUnavailable(english(f"{where} cannot be written: {error.strerror or error}.")) from error
         for row in written:
             yield RowResult(row.key, RowOutcome.UPDATED)
 
@@ -63,16 +58,11 @@ class ChangedRows:
         push, destination = self._push, self._push.destination
         names = [destination.match_key, *sorted({name for row in rows for name in row.values})]
         refuse_foreign(destination.prefix, names)
-        target = file_of(push)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f"{EXPORT}{get_random_string(8, RANDOM_STRING_CHARS.lower())}"
-        with half_done(temporary, target, 0o600) as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                with archive.open(CSV_NAME, "w", force_zip64=True) as member:
-                    cells = ([row.key, *(row.values.get(name, "") for name in names[1:])] for row in rows)
-                    written = write_csv(member, names, cells, for_people=False)
-                archive.writestr(MANIFEST, self._manifest(written.rows, written.sha256))
-            os.fchmod(file.fileno(), 0o640)
+        with file_of(push).new() as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open(CSV_NAME, "w", force_zip64=True) as member:
+                cells = ([row.key, *(row.values.get(name, "") for name in names[1:])] for row in rows)
+                written = write_csv(member, names, cells, for_people=False)
+            archive.writestr(MANIFEST, self._manifest(written.rows, written.sha256))
 
     def _manifest(self, rows: int, sha256: str) -> str:
         push = self._push

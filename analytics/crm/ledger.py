@@ -48,7 +48,7 @@ def push_page(request: HttpRequest, push: Push) -> dict[str, object]:
         "may_resume": may_resume,
         "goes_on": may_resume and not push.reason and GOES_ON in request.GET,
         "undone_by": push.undone_by.first(),
-        "has_file": push.is_of_file and file_of(push).is_file(),
+        "has_file": push.is_of_file and file_of(push).is_there(),
     }
 
 

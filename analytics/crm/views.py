@@ -137,9 +137,9 @@ def export_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Download the file that a push wrote, while it is there."""
     push = get_object_or_404(Push, pk=pk)
-    path = file_of(push)
-    if not push.is_of_file or not path.is_file():
+    stored = file_of(push)
+    if not push.is_of_file or not stored.is_there():
         raise Http404(gettext("That file is not there."))
     with in_english():
-        Export(path.name, str(push), english(f"file of changed rows as of {day(push.as_of)}")).record()
-    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+        Export(stored.name, str(push), english(f"file of changed rows as of {day(push.as_of)}")).record()
+    return FileResponse(stored.open(), as_attachment=True, filename=stored.name)

@@ -1,15 +1,11 @@
 """The night's export: the feeds, every customer's metrics as of a date, and a manifest that vouches for both."""
 
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
-from pathlib import Path
 from typing import IO
-
-from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.forecast.bands import shown_percent
 from analytics.models import PortfolioDay, ScoringPolicy, Snapshot
@@ -17,9 +13,9 @@ from analytics.portfolio.kpis import summary
 from analytics.scoring.components import COMPONENTS
 from analytics.wording import counted
 from customers.audit.export import Export
-from customers.core.leftovers import EXPORT, half_done, remove_leftovers
 from customers.core.limits import FETCH_SIZE
 from customers.core.sql import read_snapshot
+from customers.core.storage.area import Area, StoredFile
 from customers.feeds.cell_types import to_cell
 from customers.feeds.exports import write_csv, write_feeds
 from customers.feeds.manifest import GENERATOR, MANIFEST
@@ -62,17 +58,13 @@ def archive_name(day: date) -> str:
     return f"rsolv_metrics_{day.isoformat()}.zip"
 
 
-def export_to_folder(folder: Path, portfolio: PortfolioDay) -> Path:
-    """Write the date's archive into ``folder``; a reader sees the old one or the whole new one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / archive_name(portfolio.date)
-    remove_leftovers(folder)
-    temporary = folder / f"{EXPORT}{get_random_string(8, RANDOM_STRING_CHARS.lower())}"
-    with half_done(temporary, target, 0o600) as file:
-        export = write_archive(file, portfolio)
-        os.fchmod(file.fileno(), 0o640)
-        export.record()
-    return target
+def export_to(area: Area, portfolio: PortfolioDay) -> StoredFile:
+    """Write the date's archive into an area; a reader sees the old one or the whole new one."""
+    stored = StoredFile(area, archive_name(portfolio.date))
+    area.remove_half_done(archive_name(portfolio.date))
+    with stored.new() as file:
+        write_archive(file, portfolio).record()
+    return stored
 
 
 def write_archive(file: IO[bytes], portfolio: PortfolioDay) -> Export:

@@ -2,17 +2,13 @@
 
 import csv
 import json
-import os
 import zipfile
 from io import BytesIO, TextIOWrapper
-from pathlib import Path
-
-from django.conf import settings
-from django.utils.crypto import RANDOM_STRING_CHARS, get_random_string
 
 from analytics.models.outgoing.pushes import CHANGED_ROWS, CSV_NAME
 from customers.archive.erased import Ids
-from customers.core.leftovers import EXPORT, half_done
+from customers.core.storage import areas
+from customers.core.storage.area import StoredFile
 from customers.feeds.exports import write_csv
 from customers.feeds.manifest import MANIFEST
 from customers.text.cells import plain_cell
@@ -23,14 +19,14 @@ def redact_changed_rows(ids: Ids, **_signal: object) -> int:
 
     The first cell of a row is our customer id. The manifest vouches for what is left, and counts what is gone.
     """
-    folder = Path(settings.EXPORT_DIR)
-    found = sorted(folder.glob(f"{CHANGED_ROWS}_*.zip")) if folder.is_dir() else []
-    return sum(_redact(path, ids) for path in found)
+    area = areas.exports()
+    found = sorted(area.names(f"{CHANGED_ROWS}_*.zip"))
+    return sum(_redact(StoredFile(area, name), ids) for name in found)
 
 
-def _redact(path: Path, ids: Ids) -> bool:
+def _redact(stored: StoredFile, ids: Ids) -> bool:
     try:
-        with zipfile.ZipFile(BytesIO(path.read_bytes())) as archive:
+        with stored.open() as file, zipfile.ZipFile(BytesIO(file.read())) as archive:
             text = TextIOWrapper(BytesIO(archive.read(CSV_NAME)), encoding="utf-8", newline="")
             header, *rows = list(csv.reader(text))
             manifest = json.loads(archive.read(MANIFEST))
@@ -41,13 +37,10 @@ def _redact(path: Path, ids: Ids) -> bool:
     kept = [row for row in plain if row[0] not in ids]
     if len(kept) == len(rows):
         return False
-    temporary = path.parent / f"{EXPORT}{get_random_string(8, RANDOM_STRING_CHARS.lower())}"
-    with half_done(temporary, path, 0o600) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open(CSV_NAME, "w", force_zip64=True) as member:
-                written = write_csv(member, header, kept, for_people=False)
-            manifest["files"] = {CSV_NAME: {"rows": written.rows, "sha256": written.sha256}}
-            manifest["erased"] = manifest.get("erased", 0) + len(rows) - len(kept)
-            archive.writestr(MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-        os.fchmod(file.fileno(), 0o640)
+    with stored.new() as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open(CSV_NAME, "w", force_zip64=True) as member:
+            written = write_csv(member, header, kept, for_people=False)
+        manifest["files"] = {CSV_NAME: {"rows": written.rows, "sha256": written.sha256}}
+        manifest["erased"] = manifest.get("erased", 0) + len(rows) - len(kept)
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     return True

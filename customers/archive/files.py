@@ -8,9 +8,8 @@ import gzip
 import hashlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +21,8 @@ from django.utils import timezone
 from customers.archive import redact
 from customers.archive.erased import ErasedIds, Ids
 from customers.core import files
+from customers.core.storage import areas
+from customers.core.storage.area import StoredFile
 from customers.feeds import unpacked
 from customers.models import ImportRun
 from customers.text.say import english
@@ -30,22 +31,26 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024
 _ENDING = ".csv.gz"
-_HALF_DONE = ".partial"
 _REDACTED = b"redacted:"
-_NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(_ENDING)}({re.escape(_HALF_DONE)})?")
+_HEX = "[0-9a-f]"
+_OURS = f"{_HEX * 2}/{_HEX * 64}{_ENDING}"
 
 
-def path_of(sha256: str) -> Path:
+class _NotWanted(Exception):
+    """What was written takes no place."""
+
+
+def place_of(sha256: str) -> StoredFile:
     """Return where the file with this hash is kept, or would be."""
-    return Path(settings.ARCHIVE_DIR) / sha256[:2] / f"{sha256}{_ENDING}"
+    return StoredFile(areas.archive(), f"{sha256[:2]}/{sha256}{_ENDING}")
 
 
-def find(run: ImportRun) -> Path | None:
+def find(run: ImportRun) -> StoredFile | None:
     """Return the archive of the file that a run read; None where it was not or is no longer kept."""
     if not run.sha256:
         return None
-    archived = path_of(run.sha256)
-    return archived if files.is_file(archived) else None
+    archived = place_of(run.sha256)
+    return archived if archived.is_there() else None
 
 
 def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
@@ -58,10 +63,10 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
     blanked out; None is for whoever was erased, as far as the file names them.
     """
     try:
-        archived = path_of(run.sha256)
+        archived = place_of(run.sha256)
         if erased is None:
             erased = _erased_in(path)
-        if files.is_file(archived):
+        if archived.is_there():
             if erased:
                 redact_file(archived, erased)
             return ""
@@ -81,15 +86,13 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
     return hindrance
 
 
-def _copy(path: Path, archived: Path, sha256: str, goes_on: ImportRun | None) -> bool:
+def _copy(path: Path, archived: StoredFile, sha256: str, goes_on: ImportRun | None) -> bool:
     """Compress the file to its place, all or nothing; false where its hash turns out to be another one."""
-    archived.parent.mkdir(parents=True, exist_ok=True)
-    partial = archived.with_name(archived.name + _HALF_DONE)
     digest = hashlib.sha256()
     try:
-        with files.open_file(path) as source, files.create_file(partial) as file:
+        with files.open_file(path) as source, archived.new() as file:
             target = _ChecksummedGzip(file)
-            if goes_on and target.begin_with(path_of(goes_on.sha256)):
+            if goes_on and target.begin_with(place_of(goes_on.sha256)):
                 left = goes_on.size
                 while left and (chunk := source.read(min(left, CHUNK))):
                     digest.update(chunk)
@@ -99,14 +102,11 @@ def _copy(path: Path, archived: Path, sha256: str, goes_on: ImportRun | None) ->
                     digest.update(chunk)
                     packed.write(chunk)
             target.seal()
-            file.flush()
-            os.fsync(file.fileno())
-        if digest.hexdigest() == sha256:
-            files.move(partial, archived)
-            return True
+            if digest.hexdigest() != sha256:
+                raise _NotWanted
+    except _NotWanted:
         return False
-    finally:
-        files.remove(partial)
+    return True
 
 
 def _erased_in(path: Path) -> set[str]:
@@ -115,7 +115,7 @@ def _erased_in(path: Path) -> set[str]:
     return redact.ids_in(path, unpacked.layers_of(path), erased) if erased else set()
 
 
-def _copy_without(path: Path, archived: Path, sha256: str, ids: set[str]) -> bool:
+def _copy_without(path: Path, archived: StoredFile, sha256: str, ids: set[str]) -> bool:
     """Compress the file to its place without the records of these customers; false where it has changed meanwhile."""
     layers, before = unpacked.layers_of(path), _state_of(path)
 
@@ -124,7 +124,7 @@ def _copy_without(path: Path, archived: Path, sha256: str, ids: set[str]) -> boo
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256 and _state_of(path) == before
 
     gone = _write_without(path, layers, layers, archived, ids, lambda gone: gone > 0 and is_the_same())
-    return files.is_file(archived) if gone else _copy(path, archived, sha256, None)
+    return archived.is_there() if gone else _copy(path, archived, sha256, None)
 
 
 def _state_of(path: Path) -> tuple[int, ...]:
@@ -132,67 +132,56 @@ def _state_of(path: Path) -> tuple[int, ...]:
     return now.st_size, now.st_mtime_ns, now.st_ino
 
 
-def redact_file(archived: Path, ids: Ids) -> bool:
+def redact_file(archived: StoredFile, ids: Ids) -> bool:
     """Blank out the records of these customers in an archived file; return whether there were any.
 
     A file that names them and cannot be read as CSV goes as a whole. Raises ``OSError``; what lies there is either the
     old file or the new one, whenever this is interrupted.
     """
     try:
-        layers = unpacked.layers_of(archived)
-        found = redact.ids_in(archived, layers, ids)
-        return bool(found) and _write_without(archived, layers, layers - 1, archived, found, bool) > 0
+        with archived.local() as path:
+            layers = unpacked.layers_of(path)
+            found = redact.ids_in(path, layers, ids)
+            return bool(found) and _write_without(path, layers, layers - 1, archived, found, bool) > 0
     except unpacked.Unreadable:
-        files.remove(archived)
+        archived.remove()
         return True
 
 
 def _write_without(
-    path: Path, layers: int, layers_then: int, archived: Path, ids: set[str], accept: Callable[[int], bool]
+    path: Path, layers: int, layers_then: int, archived: StoredFile, ids: set[str], accept: Callable[[int], bool]
 ) -> int:
     """Write an archived file (of contents gzipped ``layers_then`` times) without the records of these customers.
 
     Return how many went; it comes to its place all or nothing, if ``accept`` says so of their number.
     """
-    archived.parent.mkdir(parents=True, exist_ok=True)
-    partial = archived.with_name(archived.name + _HALF_DONE)
-    try:
-        with files.create_file(partial) as file:
-            target = _ChecksummedGzip(file, _REDACTED)
-            with ExitStack() as opened:
-                packed: _ChecksummedGzip | gzip.GzipFile = target
-                for _layer in range(1 + layers_then):
-                    gzipped = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
-                    packed = opened.enter_context(gzipped)
-                gone = redact.redact(path, layers, ids, packed.write)
-            target.seal()
-            file.flush()
-            os.fsync(file.fileno())
-        if accept(gone):
-            files.move(partial, archived)
-        return gone
-    finally:
-        files.remove(partial)
+    gone = 0
+    with suppress(_NotWanted), archived.new() as file:
+        target = _ChecksummedGzip(file, _REDACTED)
+        with ExitStack() as opened:
+            packed: _ChecksummedGzip | gzip.GzipFile = target
+            for _layer in range(1 + layers_then):
+                gzipped = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
+                packed = opened.enter_context(gzipped)
+            gone = redact.redact(path, layers, ids, packed.write)
+        target.seal()
+        if not accept(gone):
+            raise _NotWanted
+    return gone
 
 
-def is_redacted(archived: Path) -> bool:
+def is_redacted(archived: StoredFile) -> bool:
     """Return whether records of erased customers were blanked out in an archived file."""
-    with files.open_file(archived) as file:
-        size = os.fstat(file.fileno()).st_size
+    with archived.open() as file:
+        size = file.seek(0, os.SEEK_END)
         file.seek(max(size - len(_seal(hashlib.sha256(), _REDACTED)), 0))
         return file.read(_SEAL_SIZE).startswith(_SEAL_HEAD + _REDACTED)
 
 
-def all_archives() -> Iterator[Path]:
+def all_archives() -> Iterator[StoredFile]:
     """Return all files that are kept."""
-    return (path for path in _ours() if path.name.endswith(_ENDING) and files.is_file(path))
-
-
-def _ours() -> Iterator[Path]:
-    """Yield what has one of our names, whole or half done, in our folders; never what a link leads to."""
-    for folder in Path(settings.ARCHIVE_DIR).glob("[0-9a-f][0-9a-f]"):
-        if not folder.is_symlink() and folder.is_dir():
-            yield from (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    area = areas.archive()
+    return (StoredFile(area, name) for name in area.names(_OURS))
 
 
 class _ChecksummedGzip:
@@ -212,18 +201,16 @@ class _ChecksummedGzip:
         self._digest.update(data)
         return self._file.write(data)
 
-    def begin_with(self, other: Path) -> bool:
+    def begin_with(self, other: StoredFile) -> bool:
         """Copy another such file without its seal; false, and nothing is copied, where that is gone or damaged."""
-        digest = hashlib.sha256()
-        try:
-            with files.open_file(other) as source:
-                for chunk in _before_seal(source):
-                    digest.update(chunk)
-                if source.read() != _seal(digest):
+        with ExitStack() as opened:
+            try:
+                path = opened.enter_context(other.local())
+                if not _is_sealed(path):
                     return False
-        except OSError:
-            return False
-        with files.open_file(other) as source:
+            except OSError:
+                return False
+            source = opened.enter_context(files.open_file(path))
             for chunk in _before_seal(source):
                 self.write(chunk)
         return True
@@ -245,6 +232,14 @@ _SEAL_HEAD = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"
 _SEAL_SIZE = len(_seal(hashlib.sha256()))
 
 
+def _is_sealed(path: Path) -> bool:
+    digest = hashlib.sha256()
+    with files.open_file(path) as source:
+        for chunk in _before_seal(source):
+            digest.update(chunk)
+        return source.read() == _seal(digest)
+
+
 def _before_seal(file: BinaryIO) -> Iterator[bytes]:
     left = os.fstat(file.fileno()).st_size - _SEAL_SIZE
     while left > 0 and (chunk := file.read(min(left, CHUNK))):
@@ -254,9 +249,7 @@ def _before_seal(file: BinaryIO) -> Iterator[bytes]:
 
 def remove_half_done() -> None:
     """Remove what an interrupted import left; the caller has the import's lock. Raises ``OSError``."""
-    for path in list(_ours()):
-        if path.name.endswith(_HALF_DONE):
-            files.remove(path)
+    areas.archive().remove_half_done(_OURS)
 
 
 def expire() -> int:
@@ -265,28 +258,26 @@ def expire() -> int:
     Files that are not ours stay; return how many archives went. Only one import at a time may call this or ``keep``.
     """
     gone = 0
-    folder = Path(settings.ARCHIVE_DIR)
     try:
-        old = set(_old())
-        for path in list(_ours()):
-            if path in old or path.name.endswith(_HALF_DONE):
-                files.remove(path)
-                gone += path in old
+        remove_half_done()
+        for archived in list(_old()):
+            archived.remove()
+            gone += 1
     except (OSError, Error):
-        logger.exception("Old archives in %s could not be removed", folder)
+        logger.exception("Old archives in %s could not be removed", areas.archive().label())
     return gone
 
 
 def count_old() -> int:
     """Return how many archives ``expire`` would remove."""
-    return sum(1 for _path in _old())
+    return sum(1 for _archived in _old())
 
 
-def _old() -> Iterator[Path]:
+def _old() -> Iterator[StoredFile]:
     """Yield the archives that are kept no longer."""
     named = _named_recently()
     if named is not None:
-        yield from (path for path in all_archives() if path.name.removesuffix(_ENDING) not in named)
+        yield from (one for one in all_archives() if one.own_name.removesuffix(_ENDING) not in named)
 
 
 def _named_recently() -> set[str] | None:

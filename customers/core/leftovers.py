@@ -25,6 +25,7 @@ EXPORT = ".export-"
 BACKUP = "rsolv-backup-"
 COPY = ".copy-"
 COPIED = "copy.zip"
+TEMPORARY = "rsolv-files-"
 _EXPORT_NAME = re.compile(rf"{re.escape(EXPORT)}[a-z0-9_]{{8}}")
 _BACKUP_NAME = re.compile(rf"{BACKUP}.*\.zip{re.escape(PARTIAL)}")
 _FOLDER_NAME = re.compile(rf"(?:tmp|{re.escape(COPY)})[a-z0-9_]{{8}}")
@@ -48,10 +49,10 @@ def half_done(partial: Path, target: Path, mode: int) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def private_folder(parent: Path) -> Iterator[Path]:
+def private_folder(parent: Path, prefix: str = COPY) -> Iterator[Path]:
     """Make a temporary folder in ``parent`` that nobody else looks into."""
     while True:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=COPY))
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
         try:
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -64,6 +65,19 @@ def private_folder(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a private folder among the system's temporary files; the next one removes what killed processes left."""
+    parent = Path(tempfile.gettempdir())
+    for path in parent.glob(f"{TEMPORARY}*"):
+        # What another user made there is none of ours.
+        with suppress(OSError):
+            if path.lstat().st_uid == os.geteuid() and _has_no_owner(path):
+                logger.info("Removed what a killed process had left: %s", path.name)
+    with private_folder(parent, TEMPORARY) as folder:
+        yield folder
 
 
 def remove_leftovers(*folders: Path) -> None:

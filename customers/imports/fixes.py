@@ -14,6 +14,7 @@ from customers.feeds.reader import CsvReader, LineBlock, Refused, record_at, spl
 from customers.feeds.rows import read_header, row_cells
 from customers.models import Fix, ImportRun, QuarantinedRow
 
+_HAS_THE_HEADER = 2**20
 Fixes = Mapping[str, list[str]]
 """Raw texts, and the cells to take for them, in the order of the feed's columns."""
 
@@ -70,13 +71,13 @@ def header_of(feed: Feed, row: QuarantinedRow) -> Header:
         same = QuarantinedRow.objects.filter(feed=row.feed, raw=row.raw, run__scope=ImportRun.Scope.WHOLE)
         newest = same.select_related("run").order_by("-pk").first()
         run = newest.run if newest else run
-    path = files.find(run)
-    if path and not run.file.endswith(".gz"):
-        try:
-            with CsvReader(path) as source:
+    try:
+        archived = None if run.file.endswith(".gz") else files.find(run)
+        if archived:
+            with archived.local(first_bytes=_HAS_THE_HEADER) as path, CsvReader(path) as source:
                 return read_header(feed, source, source.blocks())
-        except (Refused, OSError):
-            pass
+    except (Refused, OSError):
+        pass
     columns = len(feed.columns)
     return Header(columns, tuple(range(columns)), ())
 

@@ -10,11 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from django.conf import settings
+from customers.core.storage import areas
 
-from customers.core.files import create_file, move, open_file, remove
-
-_EVERY_SECONDS = 1.0
 _NAME = "progress.json"
 _MOST_BYTES = 1_000
 
@@ -43,47 +40,30 @@ def noted(run: int, path: Path, also: Progress | None = None) -> Iterator[Progre
     ``also`` is called with the same. The note is gone when the run has ended.
     """
     size = path.stat().st_size if path.is_file() else 0
-    read, last = 0, 0.0
+    area = areas.archive()
+    read, next_note = 0, 0.0
 
     def advance(count: int) -> None:
-        nonlocal read, last
+        nonlocal read, next_note
         read += count
         if also:
             also(count)
-        if time.monotonic() - last >= _EVERY_SECONDS or read == size:
-            last = time.monotonic()
-            _write(ReadSoFar(run, read, size))
+        if time.monotonic() >= next_note or read == size:
+            next_note = time.monotonic() + area.seconds_between_notes
+            with suppress(OSError):
+                area.note(_NAME, json.dumps(asdict(ReadSoFar(run, read, size))).encode())
 
     try:
         yield advance
     finally:
-        # On a full disk the draft is still there.
-        for path in (_draft(), _place()):
-            with suppress(OSError):
-                remove(path)
+        with suppress(OSError):
+            area.remove(_NAME)
 
 
 def read_so_far() -> ReadSoFar | None:
     """Return how far the import is that runs; None where none does. A killed one's is that of a run that is over."""
     try:
-        with open_file(_place()) as file:
+        with areas.archive().open(_NAME) as file:
             return ReadSoFar(**json.loads(file.read(_MOST_BYTES)))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _write(so_far: ReadSoFar) -> None:
-    draft, place = _draft(), _place()
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with create_file(draft) as file:
-            file.write(json.dumps(asdict(so_far)).encode())
-        move(draft, place)
-
-
-def _place() -> Path:
-    return Path(settings.ARCHIVE_DIR) / _NAME
-
-
-def _draft() -> Path:
-    return _place().with_name(f"{_NAME}.new")

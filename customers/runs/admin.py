@@ -3,7 +3,6 @@
 import gzip
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -18,8 +17,8 @@ from unfold.decorators import display
 
 from customers.archive import files
 from customers.audit import trail
-from customers.core.files import open_file
 from customers.core.pages import admin_response
+from customers.core.storage.area import StoredFile
 from customers.editing.model_admin import ReadOnlyAdmin, count_column
 from customers.jobs.progress import read_so_far
 from customers.models import ImportRun
@@ -132,8 +131,8 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return admin_response(request, "customers/runs/page.html", context, status=status)
 
 
-def _unpacked(place: Path) -> Iterator[bytes]:
-    with open_file(place) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
+def _unpacked(place: StoredFile) -> Iterator[bytes]:
+    with place.open() as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
         while chunk := file.read(files.CHUNK):
             yield chunk
 

@@ -8,13 +8,14 @@ from typing import overload
 
 from django.db.models import Model, QuerySet
 
-from customers.core.files import create_file, is_file, open_file
+from customers.core.files import create_file
 from customers.core.limits import BATCH_SIZE, batches
 from customers.feeds.cell_types import to_cell
 from customers.feeds.declarations import Feed
 from customers.imports.journal import journal_name
-from customers.models import FullFeedRow, ImportRun, LoadedRow, QuarantinedRow, RowChange
+from customers.models import FullFeedRow, ImportRun, LoadedRow, QuarantinedRow, RowChange, Upload
 from customers.text.quoted import SHOWN, cut
+from customers.uploads import store
 
 CREATED, UPDATED, QUARANTINED, MISSING = KINDS = ("created", "updated", "quarantined", "missing")
 _MAX_RAW = 1_000
@@ -28,7 +29,6 @@ Columns = dict[str, object]
 
 def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
     """Write what the run did to its file's rows, by kind and line; return the count of each kind."""
-    folder.mkdir(mode=0o700, exist_ok=True)
     with (
         _Writer(folder, CREATED) as created,
         _Writer(folder, UPDATED) as updated,
@@ -55,11 +55,10 @@ def write_rows(folder: Path, feed: Feed, run: ImportRun) -> dict[str, int]:
 class Rows(Sequence[Row]):
     """The rows of one kind of a preview; none where its files are gone."""
 
-    def __init__(self, folder: Path, kind: str) -> None:
-        self.folder = folder
-        self.kind = kind
-        index = _index(folder, kind)
-        self._count = index.stat().st_size // _offsets().itemsize if is_file(index) else 0
+    def __init__(self, upload: Upload, kind: str) -> None:
+        self._rows = store.preview_file(upload, _rows(kind))
+        self._index = store.preview_file(upload, _index(kind))
+        self._count = (self._index.size() or 0) // _offsets().itemsize
 
     def __len__(self) -> int:
         return self._count
@@ -77,10 +76,10 @@ class Rows(Sequence[Row]):
         if start >= stop:
             return []
         offset = _offsets()
-        with open_file(_index(self.folder, self.kind)) as file:
+        with self._index.open() as file:
             file.seek(start * offset.itemsize)
-            offset.fromfile(file, 1)
-        with open_file(_rows(self.folder, self.kind)) as file:
+            offset.frombytes(file.read(offset.itemsize))
+        with self._rows.open() as file:
             file.seek(offset[0])
             return [json.loads(file.readline()) for _row in range(start, stop)]
 
@@ -91,8 +90,8 @@ class _Writer:
     def __init__(self, folder: Path, kind: str) -> None:
         self.kind = kind
         self.count = 0
-        self._rows = create_file(_rows(folder, kind), 0o600)
-        self._index = create_file(_index(folder, kind), 0o600)
+        self._rows = create_file(folder / _rows(kind), 0o600)
+        self._index = create_file(folder / _index(kind), 0o600)
 
     def __enter__(self) -> "_Writer":
         return self
@@ -111,12 +110,12 @@ def _offsets(values: Iterable[int] = ()) -> "array[int]":
     return array("Q", values)
 
 
-def _rows(folder: Path, kind: str) -> Path:
-    return folder / f"{kind}.rows"
+def _rows(kind: str) -> str:
+    return f"{kind}.rows"
 
 
-def _index(folder: Path, kind: str) -> Path:
-    return folder / f"{kind}.index"
+def _index(kind: str) -> str:
+    return f"{kind}.index"
 
 
 def _written(feed: Feed, run: ImportRun) -> Iterator[tuple[LoadedRow, Columns | None]]:

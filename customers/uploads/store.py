@@ -3,17 +3,18 @@
 import hashlib
 import logging
 import re
-import shutil
 import uuid
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
 from customers.core.files import create_file, open_file
+from customers.core.storage import areas
+from customers.core.storage.area import StoredFile
 from customers.models import Upload
 
 logger = logging.getLogger(__name__)
@@ -22,22 +23,24 @@ KEPT_FOR = timedelta(days=1)
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-def new_folder() -> Path:
-    """Make an empty folder that only we can read; its name is the upload's ``folder``."""
-    folder = Path(settings.UPLOAD_DIR) / uuid.uuid4().hex
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700)
-    return folder
+def new_folder() -> AbstractContextManager[Path]:
+    """Give an empty folder that only we can read, whose name is the upload's ``folder``; it is kept as a whole."""
+    return areas.uploads().new_folder(uuid.uuid4().hex)
 
 
-def upload_folder(upload: Upload) -> Path:
-    """Return the folder of the upload's files."""
-    return Path(settings.UPLOAD_DIR) / upload.folder
+def new_preview(upload: Upload) -> AbstractContextManager[Path]:
+    """Give an empty folder for the rows of the upload's preview, in the place of earlier ones."""
+    return areas.uploads().new_folder(_preview_of(upload))
 
 
-def upload_path(upload: Upload) -> Path:
-    """Return the path of the file to load."""
-    return upload_folder(upload) / upload.stored_name
+def preview_file(upload: Upload, name: str) -> StoredFile:
+    """Return a file of the upload's preview."""
+    return StoredFile(areas.uploads(), f"{_preview_of(upload)}/{name}")
+
+
+def stored_file(upload: Upload) -> StoredFile:
+    """Return the file to load."""
+    return StoredFile(areas.uploads(), f"{upload.folder}/{upload.stored_name}")
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
@@ -53,29 +56,37 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove an upload's folder, if it is there."""
-    shutil.rmtree(folder, ignore_errors=True)
+def remove_folder(folder: str) -> None:
+    """Remove an upload's folder, if it is there; what cannot be removed goes when uploads expire."""
+    try:
+        areas.uploads().remove_folder(folder)
+    except OSError:
+        logger.exception("The folder %s of an upload could not be removed", folder)
+
+
+def remove_preview(upload: Upload) -> None:
+    """Remove the rows of an upload's preview."""
+    areas.uploads().remove_folder(_preview_of(upload))
 
 
 def remove_unnamed(since: datetime) -> None:
     """Remove folders that no upload names and that were last changed before ``since``. Raises ``OSError``."""
-    folder = Path(settings.UPLOAD_DIR)
+    area = areas.uploads()
     named = set(Upload.objects.values_list("folder", flat=True))
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if _NAME.fullmatch(path.name) and path.name not in named and path.lstat().st_mtime <= since.timestamp():
-            if path.is_symlink() or not path.is_dir():
-                path.unlink()
-            else:
-                shutil.rmtree(path)
+    for name, changed in list(area.entries()):
+        if _NAME.fullmatch(name) and name not in named and changed <= since.timestamp():
+            area.remove_folder(name)
 
 
 def expire_uploads() -> None:
     """Remove uploads that nobody has decided on within a day, and folders that no upload names."""
-    folder = Path(settings.UPLOAD_DIR)
     oldest = timezone.now() - KEPT_FOR
     try:
         Upload.objects.filter(uploaded_at__lt=oldest).delete()
         remove_unnamed(oldest)
     except (OSError, Error):
-        logger.exception("Old uploads in %s could not be removed", folder)
+        logger.exception("Old uploads in %s could not be removed", areas.uploads().label())
+
+
+def _preview_of(upload: Upload) -> str:
+    return f"{upload.folder}/preview"

@@ -1,7 +1,6 @@
 """Uploads: received, previewed by a dry run of the one loader, then loaded as they were previewed, or cancelled."""
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,6 @@ from customers.uploads.formats import format_of
 from customers.uploads.preview import KINDS, Rows, write_rows
 
 _RECEIVED = "received"
-_PREVIEW = "preview"
 _MAX_NAME = 200
 _COUNTS = ("rows", "created", "updated", "unchanged", "quarantined", "retried")
 
@@ -43,8 +41,7 @@ class LoadedAlready(NotLoaded):
 def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload:
     """Store an upload as the CSV that the loader will read, without a preview. Raises ``NotTaken``."""
     store.expire_uploads()
-    folder = store.new_folder()
-    try:
+    with store.new_folder() as folder:
         received = folder / _RECEIVED
         store.write(received, file.chunks())
         name = str(file.name)
@@ -62,20 +59,21 @@ def receive(feed: Feed, file: "UploadedFile[bytes]", uploaded_by: str) -> Upload
             size=target.stat().st_size,
             uploaded_by=uploaded_by,
         )
+    try:
         with transaction.atomic():
             upload.save()
             detail = english(f"{feed.name}, {upload.size} bytes, SHA-256 {upload.sha256}")
             trail.record(trail.Action.UPLOAD, upload, actor=uploaded_by, detail=detail)
-        return upload
     except BaseException:
-        store.remove_folder(folder)
+        store.remove_folder(upload.folder)
         raise
+    return upload
 
 
 def make_preview(upload: Upload, asked_by: str) -> None:
     """Load the upload, store what that did, and roll back. Raises ``LockHeld`` while an import runs."""
-    with job_lock("import") as lock:
-        _preview(upload, asked_by, lock)
+    with job_lock("import") as lock, store.stored_file(upload).local() as path:
+        _preview(upload, path, asked_by, lock)
 
 
 def confirm(
@@ -97,37 +95,44 @@ def confirm(
             raise LoadedAlready(
                 say("{file} was loaded already, by run {run}.", file=upload.file, run=str(upload.run_id))
             )
-        path = _path_as_confirmed(upload, sha256, seen)
-        if upload.seen != _state(FEEDS[upload.feed]):
-            _preview(upload, confirmed_by, lock)
-            raise NotLoaded(gettext("The data have changed since the preview. This is the new one: look at it again."))
-        preview = upload.preview
-        if preview["reason"] and not (preview["forceable"] and force):
-            raise NotLoaded(gettext("The file is refused, so nothing was loaded."))
-        options = _options(confirmed_by, force=bool(preview["reason"]), allow_misread=allow_misread)
-        run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
+        with _as_confirmed(upload, sha256, seen) as path:
+            if upload.seen != _state(FEEDS[upload.feed]):
+                _preview(upload, path, confirmed_by, lock)
+                raise NotLoaded(
+                    gettext("The data have changed since the preview. This is the new one: look at it again.")
+                )
+            preview = upload.preview
+            if preview["reason"] and not (preview["forceable"] and force):
+                raise NotLoaded(gettext("The file is refused, so nothing was loaded."))
+            options = _options(confirmed_by, force=bool(preview["reason"]), allow_misread=allow_misread)
+            run = load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=True)
         if run.status == ImportRun.Status.LOADED:
             upload.run = run
             with in_english(), transaction.atomic():  # The audit keeps it.
                 upload.save(update_fields=["run"])
                 detail = english(f"confirmed; loaded by {run}")
                 trail.record(trail.Action.UPLOAD, upload, actor=confirmed_by, detail=detail)
-            store.remove_folder(store.upload_folder(upload))
+            store.remove_folder(upload.folder)
     return run
 
 
-def _path_as_confirmed(upload: Upload, sha256: str, seen: str) -> Path:
-    """Return where the upload's file is; raises ``NotLoaded`` where it or its preview is not the one confirmed."""
-    path = store.upload_path(upload)
-    if not is_file(path) or store.sha256_of(path) != upload.sha256:
-        raise NotLoaded(
-            gettext("The stored file is no longer the one that was uploaded: cancel this, and upload it again.")
-        )
+@contextmanager
+def _as_confirmed(upload: Upload, sha256: str, seen: str) -> Iterator[Path]:
+    """Give the upload's file; raises ``NotLoaded`` where it or its preview is not the one confirmed."""
+    with store.stored_file(upload).local() as path:
+        if not is_file(path) or store.sha256_of(path) != upload.sha256:
+            raise NotLoaded(
+                gettext("The stored file is no longer the one that was uploaded: cancel this, and upload it again.")
+            )
+        _check_seen(upload, sha256, seen)
+        yield path
+
+
+def _check_seen(upload: Upload, sha256: str, seen: str) -> None:
     if sha256 != upload.sha256:
         raise NotLoaded(gettext("What you confirmed is another file than this one: look at the preview again."))
     if seen != upload.seen:
         raise NotLoaded(gettext("Somebody has made a new preview since. This is it: look at it again."))
-    return path
 
 
 def cancel(upload: Upload) -> None:
@@ -141,23 +146,23 @@ def discard(upload: Upload, why: str) -> None:
     with transaction.atomic():
         if Upload.objects.filter(pk=upload.pk, run=None).delete()[0]:
             trail.record(trail.Action.UPLOAD, upload, detail=why)
-    store.remove_folder(store.upload_folder(upload))
+    store.remove_folder(upload.folder)
 
 
 def rows_of(upload: Upload, kind: str) -> Rows:
     """Return the rows of one kind of the upload's preview."""
-    return Rows(store.upload_folder(upload) / _PREVIEW, kind)
+    return Rows(upload, kind)
 
 
-def _preview(upload: Upload, asked_by: str, lock: JobLock) -> None:
+def _preview(upload: Upload, path: Path, asked_by: str, lock: JobLock) -> None:
     """Dry-run the upload; where it is refused, try once more with ``force``, and show what that would do."""
     feed = FEEDS[upload.feed]
     # Before the dry run, so that a change during it leads to a new preview.
     seen = _state(feed)
-    with _dry_run(upload, feed, _options(asked_by), lock) as run:
+    with _dry_run(upload, path, _options(asked_by), lock) as run:
         preview = _preview_of(upload, feed, run)
     if run.status == ImportRun.Status.REFUSED and not run.over_limit:
-        with _dry_run(upload, feed, _options(asked_by, force=True), lock) as forced:
+        with _dry_run(upload, path, _options(asked_by, force=True), lock) as forced:
             if forced.status == ImportRun.Status.LOADED:
                 forced_by = english(f"forced by {asked_by}: ")
                 forced.warnings = [text for text in forced.warnings if not text.startswith(forced_by)]
@@ -172,17 +177,20 @@ def _options(started_by: str, *, force: bool = False, allow_misread: bool = Fals
 
 
 @contextmanager
-def _dry_run(upload: Upload, feed: Feed, options: Options, lock: JobLock) -> Iterator[ImportRun]:
+def _dry_run(upload: Upload, path: Path, options: Options, lock: JobLock) -> Iterator[ImportRun]:
     with rolled_back():
-        yield load_file(feed, store.upload_path(upload), upload.file, options, lock, keep=False)
+        yield load_file(FEEDS[upload.feed], path, upload.file, options, lock, keep=False)
 
 
 def _preview_of(upload: Upload, feed: Feed, run: ImportRun) -> dict[str, object]:
     """Return the result of a dry run, and write its rows into the preview's files."""
-    folder = store.upload_folder(upload) / _PREVIEW
-    shutil.rmtree(folder, ignore_errors=True)
     with in_english():  # What the rows are called is stored.
-        listed = write_rows(folder, feed, run) if run.status == ImportRun.Status.LOADED else dict.fromkeys(KINDS, 0)
+        if run.status == ImportRun.Status.LOADED:
+            with store.new_preview(upload) as folder:
+                listed = write_rows(folder, feed, run)
+        else:
+            store.remove_preview(upload)
+            listed = dict.fromkeys(KINDS, 0)
     return {
         **{name: getattr(run, name) for name in _COUNTS},
         "missing": listed["missing"],

@@ -10,6 +10,7 @@ from django.db import Error, connection
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 
 from customers.core.database_errors import is_unavailable
+from customers.core.storage import areas
 from rsolv_cs.monitoring import database, feeds, nights, portfolio, processes, queues, shared
 from rsolv_cs.monitoring.family import gauge, single
 from rsolv_cs.version import application_version
@@ -36,6 +37,7 @@ class Exposition:
         yield from counts
         yield from processes.process_families(living)
         yield from database.replica_families()
+        yield single("rsolv_storage_writable", "0 where shared files cannot be written.", not areas.problem())
         yield from _of_state()
 
 

@@ -17,6 +17,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.database_errors import is_busy, is_unavailable
+from customers.core.storage.area import StorageUnavailable
 from customers.text.say import Words, say
 from rsolv_cs.web import busy
 from rsolv_cs.web.health import PATHS
@@ -49,7 +50,9 @@ class OwnPages(MiddlewareMixin):
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A database that cannot be used is no fault of the page, which may be asked again."""
+        """A database or a storage that cannot be used is no fault of the page, which may be asked again."""
+        if isinstance(error, StorageUnavailable):
+            return storage_unavailable(request, error)
         return unavailable(request, error) if is_unavailable(error) else None
 
 
@@ -136,6 +139,20 @@ def unavailable(request: HttpRequest, error: BaseException | None) -> HttpRespon
         title = gettext("The database cannot be reached")
         what = gettext("It is being restarted, or there is a fault. Nothing was saved.")
     response = _page(request, HTTPStatus.SERVICE_UNAVAILABLE, title, what, gettext("Try again in a minute."))
+    response.headers["Retry-After"] = str(busy.RETRY_SECONDS)
+    return response
+
+
+def storage_unavailable(request: HttpRequest, error: StorageUnavailable) -> HttpResponse:
+    """503: the files that all machines share cannot be read or written, and will be back."""
+    logger.warning("The storage of files cannot be used: %s", error)
+    response = _page(
+        request,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        gettext("The files cannot be reached"),
+        gettext("Where uploads and imported files are kept cannot be used just now. Nothing was saved."),
+        gettext("Try again in a minute. If it fails again, tell your administrator."),
+    )
     response.headers["Retry-After"] = str(busy.RETRY_SECONDS)
     return response
 

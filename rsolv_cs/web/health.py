@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from analytics.nights import ledger
 from customers.core.replica.watch import WATCH, is_used
 from customers.core.sql import fetch
+from customers.core.storage import areas
 from customers.jobs.schema import lacking
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,13 @@ def alive(_request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(_request: HttpRequest) -> HttpResponse:
-    """The database answers and has had all migrations, and the last night was as it should be; 503 where not."""
-    checks: dict[str, Callable[[], bool]] = {"database": _answers, "migrations": _migrated, "night": _night_is_well}
+    """The storage can be written, the database answers and is migrated, the last night was well; 503 where not."""
+    checks: dict[str, Callable[[], bool]] = {
+        "storage": _can_be_written,
+        "database": _answers,
+        "migrations": _migrated,
+        "night": _night_is_well,
+    }
     found = dict.fromkeys(checks, FAILING)
     for name, check in checks.items():
         try:
@@ -70,6 +76,12 @@ class AnyHost(MiddlewareMixin):
 
 def _answers() -> bool:
     return fetch("SELECT 1") == [(1,)]
+
+
+def _can_be_written() -> bool:
+    if problem := areas.problem():
+        logger.warning("Not ready: storage cannot be written: %s", problem)
+    return not problem
 
 
 def _migrated() -> bool:

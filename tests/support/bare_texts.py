@@ -23,6 +23,7 @@ ENGLISH_ALWAYS = (
     "rsolv_cs/monitoring/",  # programs read it, and operators the logs
     "rsolv_cs/environment.py",  # said before there is any language: to operators, as the settings are read
     "rsolv_cs/settings.py",
+    "rsolv_cs/storage_url.py",
     "rsolv_cs/checks.py",
     "rsolv_cs/catalogues.py",
     "rsolv_cs/server.py",
@@ -30,6 +31,7 @@ ENGLISH_ALWAYS = (
     "rsolv_cs/wsgi.py",
     "customers/core/sql.py",
     "analytics/customer_list/export.py",  # a contract with whoever reads the files
+    "customers/core/storage/",  # a run stores it, and operators read it in logs and from commands
 )
 TRANSLATED_FILES = (
     "analytics/alerts/",

@@ -24,6 +24,7 @@ SLOW_FILES = {
     "test_api_fuzz.py",
     "test_any_order.py",
     "test_append.py",
+    "test_bucket_faults.py",
     "test_busy.py",
     "test_clients.py",
     "test_copy_database.py",

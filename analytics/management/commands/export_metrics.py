@@ -4,13 +4,14 @@ from argparse import ArgumentParser
 from datetime import date
 from pathlib import Path
 
-from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.translation import gettext, gettext_lazy
 
 from analytics.models import PortfolioDay
-from analytics.portfolio.metrics_export import export_to_folder
+from analytics.portfolio.metrics_export import export_to
 from analytics.wording import counted
+from customers.core.storage import areas
+from customers.core.storage.folder import ExportFolder
 from customers.jobs.commands import AuditedCommand, usage_error
 from customers.text.say import in_english, say
 
@@ -27,25 +28,26 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--out", type=Path, default=settings.EXPORT_DIR, help=gettext("where to (default: EXPORT_DIR)")
+            "--out", type=Path, metavar="DIR", help=gettext("where to (default: EXPORT_DIR, or STORAGE_URL)")
         )
         parser.add_argument(
             "--as-of", type=date.fromisoformat, metavar="DATE", help=gettext("a scored date (default: the newest)")
         )
 
-    def handle(self, *, out: Path, as_of: date | None, **options: object) -> None:
+    def handle(self, *, out: Path | None, as_of: date | None, **options: object) -> None:
         portfolio = _portfolio(as_of)
+        area = ExportFolder(out) if out else areas.exports()
         try:
             with in_english():
-                path = export_to_folder(out, portfolio)
+                stored = export_to(area, portfolio)
         except OSError as error:
-            raise CommandError(f"{out}: {error.strerror or error}") from error
+            raise CommandError(f"{area.label()}: {error.strerror or error}") from error
         self.stdout.write(
             say(
                 "Exported {customers} as of {day} to {path}.",
                 customers=counted(portfolio.listed, "customer"),
                 day=portfolio.date,
-                path=str(path),
+                path=str(stored),
             )
         )
 

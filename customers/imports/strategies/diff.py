@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 from customers.archive import files
-from customers.core.files import open_file
 from customers.feeds.declarations import Header
 from customers.feeds.reader import BLANKS, BLOCK, CsvReader, LineBlock, Record, Refused, record_at
 from customers.imports.fixes import Fixes
@@ -172,12 +171,12 @@ def _of_source(source: CsvReader) -> Iterator[bytes]:
 
 def _archived(run: ImportRun) -> Iterator[bytes]:
     """Yield the archived file of the run in blocks. Its hash is checked after the last block."""
-    path = files.find(run)
-    if not path:
-        raise CannotShortcut("the last file is not archived")
     digest = hashlib.sha256()
     try:
-        with open_file(path) as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
+        archived = files.find(run)
+        if not archived:
+            raise CannotShortcut("the last file is not archived")
+        with archived.open() as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 yield block

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.files import is_file
 from customers.core.leftovers import BACKUP, remove_leftovers
+from customers.core.storage import areas
 from customers.jobs.commands import AuditedCommand, usage_error
 from customers.text.say import say, say_n
 from customers.text.written import decimals
@@ -23,8 +24,8 @@ class Command(AuditedCommand):
 
     about = gettext_lazy(
         "Write all rows of the database, as they are at one moment, to rsolv-backup-<time>.zip, from which `restore` "
-        "fills a database of either kind. Sessions are left out, and so are files: the archive of imports is a "
-        "folder to be copied beside it. Exit code: 0 written, 1 it failed and nothing was removed, 2 usage."
+        "fills a database of either kind. Sessions are left out, and so are files: the archive of imports is to be "
+        "copied beside it. Exit code: 0 written, 1 it failed and nothing was removed, 2 usage."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -61,6 +62,8 @@ class Command(AuditedCommand):
                 size=size,
             )
         )
+        where = areas.archive().label()
+        self.stdout.write(say("Not in it: the imported files in {place}, exports, uploads that wait.", place=where))
 
 
 def in_words(size: int) -> str:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext, gettext_lazy
 
 from customers.core.database_errors import first_line
+from customers.core.storage import areas
 from customers.erasure import erase
 from customers.jobs.commands import AuditedCommand, usage_error
 from customers.jobs.lock import job_lock
@@ -78,6 +79,8 @@ class Command(AuditedCommand):
 
     def _say(self, manifest: dict[str, Any], more: str) -> None:
         rows = sum(table["rows"] for table in manifest["tables"].values())
+        where = areas.archive().label()
+        self.stdout.write(say("Imported files are in no backup: they are looked for in {place}.", place=where))
         done = say(
             "Restored {rows} rows of {tables} tables, as they were on {moment}; every table has the hash that was "
             "backed up.",

@@ -20,6 +20,7 @@ from customers.models import AuditEntry, Customer, CustomerCare
 from tests.support.commands import held_elsewhere
 from tests.support.crm import OVERWRITTEN, counts, make_destination, make_hubspot, make_scored, score
 from tests.support.hubspot import FakeHubSpot
+from tests.support.storage import on_disk
 
 pytestmark = pytest.mark.django_db
 
@@ -264,13 +265,13 @@ def test_a_file_has_the_changed_rows_and_a_manifest(tmp_path: Path, settings: An
     score("c2", 40)
     push = push_to(there, "ada")
     assert counts(push) == {"changed": 1, "unchanged": 1}
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         content = archive.read("changed_rows.csv")
     assert content.decode() == "rsolv_customer_id,rsolv_score,rsolv_status\r\nc2,40,Healthy\r\n"
     assert (manifest["as_of"], manifest["customers"], manifest["unchanged"]) == ("2025-05-10", 2, 1)
     assert manifest["files"] == {"changed_rows.csv": {"rows": 1, "sha256": hashlib.sha256(content).hexdigest()}}
-    assert {path.suffix for path in file_of(push).parent.iterdir()} == {".zip"}
+    assert {path.suffix for path in on_disk(file_of(push)).parent.iterdir()} == {".zip"}
 
 
 def test_an_erasure_takes_the_customer_out_of_the_files(tmp_path: Path, settings: Any) -> None:
@@ -280,24 +281,24 @@ def test_an_erasure_takes_the_customer_out_of_the_files(tmp_path: Path, settings
     push = push_to(there, "ada")
     score("c3", 40)
     other = push_to(there, "ada")
-    before = file_of(other).read_bytes()
-    foreign = file_of(push).with_name("rsolv_changed_rows_of_somebody.zip")
+    before = on_disk(file_of(other)).read_bytes()
+    foreign = on_disk(file_of(push)).with_name("rsolv_changed_rows_of_somebody.zip")
     foreign.write_bytes(b"no archive")
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         whole = archive.read("changed_rows.csv").decode()
     preview_erasure("c2")
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         assert archive.read("changed_rows.csv").decode() == whole
     erasure = erase("c2", "ada")
     assert erasure.counts["archived files redacted"] == 1
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         content, manifest = archive.read("changed_rows.csv"), json.loads(archive.read("manifest.json"))
     assert content.decode() == whole.replace("c2,75,Healthy\r\n", "")
     assert manifest["files"] == {"changed_rows.csv": {"rows": 2, "sha256": hashlib.sha256(content).hexdigest()}}
     assert (manifest["erased"], manifest["customers"]) == (1, 3)
-    assert (file_of(other).read_bytes(), foreign.read_bytes()) == (before, b"no archive")
+    assert (on_disk(file_of(other)).read_bytes(), foreign.read_bytes()) == (before, b"no archive")
     erase("c3", "ada")
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         assert json.loads(archive.read("manifest.json"))["erased"] == 2
 
 
@@ -315,7 +316,7 @@ def test_who_is_erased_while_a_file_is_written_is_not_in_it(
 
     monkeypatch.setattr(ChangedRows, "_write", erased_meanwhile)
     push = push_to(make_destination(), "ada")
-    with zipfile.ZipFile(file_of(push)) as archive:
+    with zipfile.ZipFile(on_disk(file_of(push))) as archive:
         assert b"c1" not in archive.read("changed_rows.csv")
     assert counts(push) == {"new": 1, "held_back": 1}
 

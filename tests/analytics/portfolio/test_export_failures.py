@@ -13,7 +13,8 @@ import pytest
 
 from analytics.models import PortfolioDay
 from analytics.portfolio import metrics_export as archives
-from analytics.portfolio.metrics_export import combined_rows, export_to_folder
+from analytics.portfolio.metrics_export import combined_rows, export_to
+from customers.core.storage.folder import ExportFolder
 from customers.feeds import exports
 from customers.models import Engagement
 from tests.factories import make_customer
@@ -78,7 +79,7 @@ def test_a_failure_on_the_way_leaves_the_last_archive_and_nothing_half_written(
         assert (done.code, done.out, done.err) == (1, "", f"{tmp_path}: No space left on device\n")
     else:
         with pytest.raises(KeyboardInterrupt):
-            export_to_folder(tmp_path, program)
+            export_to(ExportFolder(tmp_path), program)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert (tmp_path / NAME).read_bytes() == before
 

@@ -44,6 +44,7 @@ from tests.support.inbox import event, reported
 from tests.support.loading import load
 from tests.support.pages import words
 from tests.support.policies import make_draft
+from tests.support.storage import on_disk
 
 pytestmark = pytest.mark.django_db
 
@@ -164,12 +165,12 @@ def test_many_rows_go_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_archives_that_no_recent_run_names_go() -> None:
     for number, days in (("1", 401), ("2", 399)):
-        place = files.path_of(number * 64)
+        place = on_disk(files.place_of(number * 64))
         place.parent.mkdir(parents=True)
         place.write_bytes(gzip.compress(b"x"))
         make_run(sha256=number * 64, started_at=ago(days))
     assert expired() == expect(archived_files=1)
-    assert [place.name[0] for place in files.all_archives()] == ["2"]
+    assert [place.own_name[0] for place in files.all_archives()] == ["2"]
 
 
 # --- Scored dates -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from customers.archive import files
 from customers.models import Customer, ImportRun
 from tests.factories import csv_row, make_customer, make_run, write_feed
 from tests.support.loading import load, write_bytes
+from tests.support.storage import on_disk
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +57,7 @@ def test_a_loaded_file_is_kept_byte_for_byte_under_its_hash(tmp_path: Path, fold
     sha256 = "a033215aa7c5bbe673114fb10eaefac7377e72fe7ddf61010ea088980d412aa9"
     assert (outcome.created, outcome.warnings) == (1, [])
     assert kept(folder) == {f"{sha256[:2]}/{sha256}.csv.gz": GOOD}
-    assert files.find(ImportRun.objects.get()) == folder / sha256[:2] / f"{sha256}.csv.gz"
+    assert on_disk(files.find(ImportRun.objects.get())) == folder / sha256[:2] / f"{sha256}.csv.gz"
 
 
 def test_a_compressed_file_is_kept_as_it_came(tmp_path: Path, folder: Path) -> None:
@@ -113,7 +114,7 @@ def test_of_a_missing_file_nothing_is_kept(tmp_path: Path, folder: Path) -> None
 
 
 def test_a_dry_run_keeps_nothing_and_removes_nothing(tmp_path: Path, folder: Path) -> None:
-    old = files.path_of(OLD)
+    old = on_disk(files.place_of(OLD))
     old.parent.mkdir(parents=True)
     old.write_bytes(gzip.compress(b"old"))
     write_bytes(tmp_path / "in", "customers.csv", GOOD)
@@ -230,7 +231,7 @@ def test_of_a_file_that_goes_on_the_rest_alone_is_compressed(
 def test_an_archive_that_cannot_be_copied_is_made_anew(
     damage: str, tmp_path: Path, folder: Path, compressed: list[int]
 ) -> None:
-    before = files.path_of(night(tmp_path / "in", 1).sha256)
+    before = on_disk(files.place_of(night(tmp_path / "in", 1).sha256))
     content = before.read_bytes()
     before.unlink()
     if damage == "a folder":
@@ -247,7 +248,7 @@ def test_an_archive_that_cannot_be_copied_is_made_anew(
             }[damage]
         )
     compressed.clear()
-    place = files.path_of(night(tmp_path / "in", 2).sha256)
+    place = on_disk(files.place_of(night(tmp_path / "in", 2).sha256))
     assert sum(compressed) == len(NIGHTS[2])
     assert gzip.decompress(place.read_bytes()) == NIGHTS[2]
 
@@ -301,7 +302,7 @@ def archived(content: bytes, days_ago: float) -> str:
     """The name of a file that an import of so long ago kept."""
     sha256 = hashlib.sha256(content).hexdigest()
     make_run(sha256=sha256, started_at=timezone.now() - timedelta(days=days_ago))
-    place = files.path_of(sha256)
+    place = on_disk(files.place_of(sha256))
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(gzip.compress(content))
     return name_of(content)
@@ -331,7 +332,7 @@ def test_what_no_run_of_the_last_days_names_is_removed(tmp_path: Path, folder: P
 def test_zero_days_keep_for_ever(tmp_path: Path, folder: Path, settings: Settings) -> None:
     settings.ARCHIVE_DAYS = 0
     old = archived(b"old", 10_000)
-    half = files.path_of(OLD).with_name(f"{OLD}.csv.gz.partial")
+    half = on_disk(files.place_of(OLD)).with_name(f"{OLD}.csv.gz.partial")
     half.parent.mkdir(exist_ok=True)
     half.write_bytes(b"of a killed import")
     write_bytes(tmp_path / "in", "customers.csv", GOOD)

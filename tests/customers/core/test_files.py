@@ -12,9 +12,10 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from analytics.portfolio.metrics_export import archive_name, export_to_folder
+from analytics.portfolio.metrics_export import archive_name, export_to
 from customers.archive import files
 from customers.core.files import NotRegular, create_file, is_file, move, open_file, open_to_lock, remove
+from customers.core.storage import areas
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options
 from customers.models import Customer, ImportRun, Upload
@@ -23,6 +24,7 @@ from rsolv_cs.operations import backups
 from tests.factories import csv_row, make_day, make_staff, write_feed, write_feeds
 from tests.support.commands import run
 from tests.support.loading import load
+from tests.support.storage import on_disk, upload_folder_on_disk, upload_on_disk
 from tests.support.uploading import csv_of, uploaded
 
 pytestmark = pytest.mark.django_db
@@ -236,7 +238,7 @@ def test_a_manifest_that_is_a_link_vouches_for_nothing(settings: Settings, tmp_p
 
 def test_a_link_where_the_archive_would_write_is_replaced(settings: Settings, secret: Path) -> None:
     path = write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
-    place = files.path_of(hashlib.sha256(path.read_bytes()).hexdigest())
+    place = on_disk(files.place_of(hashlib.sha256(path.read_bytes()).hexdigest()))
     place.parent.mkdir()
     place.symlink_to(secret)
     place.with_name(f"{place.name}.partial").symlink_to(secret)
@@ -247,7 +249,7 @@ def test_a_link_where_the_archive_would_write_is_replaced(settings: Settings, se
 
 def test_a_linked_folder_in_the_archive_is_not_written_to(settings: Settings, tmp_path: Path) -> None:
     path = write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
-    place = files.path_of(hashlib.sha256(path.read_bytes()).hexdigest())
+    place = on_disk(files.place_of(hashlib.sha256(path.read_bytes()).hexdigest()))
     (tmp_path / "theirs").mkdir()
     place.parent.symlink_to(tmp_path / "theirs")
     assert load(settings.CSV_DIR, "customers")["customers"].warnings == [
@@ -262,7 +264,7 @@ def test_a_link_in_the_archive_is_neither_downloaded_nor_expired_nor_redacted(
     write_feed(settings.CSV_DIR, "customers", [csv_row("customers")])
     load(settings.CSV_DIR, "customers")
     one = ImportRun.objects.get()
-    place = files.path_of(one.sha256)
+    place = on_disk(files.place_of(one.sha256))
     there = tmp_path / "theirs"
     there.mkdir()
     (there / place.name).write_bytes(place.read_bytes())
@@ -288,7 +290,7 @@ def test_an_upload_that_became_a_link_is_not_loaded(
 ) -> None:
     client.force_login(make_staff("Program manager"))
     upload = uploaded(client, "customers", csv_of("customers", csv_row("customers")))
-    path = store.upload_path(upload) if which == "file" else store.upload_folder(upload)
+    path = upload_on_disk(upload) if which == "file" else upload_folder_on_disk(upload)
     path.rename(tmp_path / "theirs")
     path.symlink_to(tmp_path / "theirs")
     client.post(
@@ -311,7 +313,7 @@ def test_an_upload_folder_that_is_a_link_is_removed_and_not_what_it_leads_to(set
 def test_an_export_takes_the_place_of_a_link(settings: Settings, secret: Path) -> None:
     portfolio = make_day()
     (settings.EXPORT_DIR / archive_name(portfolio.date)).symlink_to(secret)
-    path = export_to_folder(settings.EXPORT_DIR, portfolio)
+    path = on_disk(export_to(areas.exports(), portfolio))
     assert not path.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
 

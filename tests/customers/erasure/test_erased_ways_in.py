@@ -20,6 +20,7 @@ from tests.support.commands import run
 from tests.support.erasing import KEY, ONE, OTHERS, THEIRS, contents, night, traces
 from tests.support.loading import HEADER, load, write_bytes
 from tests.support.pages import words
+from tests.support.storage import on_disk
 from tests.support.uploading import csv_of, loaded, uploaded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
@@ -71,7 +72,9 @@ def test_a_refused_file_is_archived_without_them(two: Path, settings: Settings) 
     assert load(two, "engagement")["engagement"].status == "refused"
     assert traces(settings) == set()
     one = ImportRun.objects.latest("pk")
-    assert gzip.decompress(files.find(one).read_bytes()) == f"{HEADER}\n{ONE.splitlines()[0]}\n\n{bad}".encode()
+    assert (
+        gzip.decompress(on_disk(files.find(one)).read_bytes()) == f"{HEADER}\n{ONE.splitlines()[0]}\n\n{bad}".encode()
+    )
     # One that is no CSV at all is not kept where it names them.
     write_bytes(two, "engagement.csv", f"{HEADER}\n{ONE}".encode("utf-16"))
     assert load(two, "engagement")["engagement"].status == "refused"
@@ -85,7 +88,7 @@ def test_a_compressed_file_is_archived_without_them(two: Path, settings: Setting
     load(two, "engagement")
     erase(KEY, "x")
     assert traces(settings) == set()
-    place = files.find(ImportRun.objects.latest("pk"))
+    place = on_disk(files.find(ImportRun.objects.latest("pk")))
     twice = gzip.decompress(gzip.decompress(place.read_bytes()))
     assert twice == content.replace(ONE.splitlines()[1].encode(), b"")
     load(two, "engagement")
@@ -99,7 +102,7 @@ def test_a_numeric_id_blanks_no_one_elses_counters(tmp_path: Path) -> None:
     erase("5", "x")
     assert list(Engagement.objects.values_list("pk", flat=True)) == ["5"]
     one = ImportRun.objects.latest("pk")
-    assert gzip.decompress(files.find(one).read_bytes()) == f"{HEADER}\n5,1,2025-05-01,5,5,5,5,5\n\n".encode()
+    assert gzip.decompress(on_disk(files.find(one)).read_bytes()) == f"{HEADER}\n5,1,2025-05-01,5,5,5,5,5\n\n".encode()
 
 
 def test_an_undo_brings_nobody_back(drop: Path, settings: Settings) -> None:

@@ -16,6 +16,7 @@ from customers.imports.strategies import diff
 from customers.models import Engagement, Fix, ImportRun, QuarantinedRow
 from tests.support.loading import states, write_bytes
 from tests.support.nightly_files import BASE, CHANGED, NEW, night, replaced, text
+from tests.support.storage import on_disk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer")]
 
@@ -98,7 +99,7 @@ def test_nights_follow_one_another_by_their_differences(tmp_path: Path, ways: li
     for content in contents:
         sha256 = hashlib.sha256(content.encode()).hexdigest()
         assert ImportRun.objects.filter(sha256=sha256, size=len(content)).count() == 1
-        assert gzip.decompress(files.path_of(sha256).read_bytes()) == content.encode()
+        assert gzip.decompress(on_disk(files.place_of(sha256)).read_bytes()) == content.encode()
 
 
 def test_files_of_many_blocks_are_compared_line_by_line(tmp_path: Path, ways: list[str]) -> None:

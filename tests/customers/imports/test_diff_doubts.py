@@ -14,6 +14,7 @@ from customers.models import ImportRun
 from customers.runs.undo import undo
 from tests.support.loading import HEADER, states
 from tests.support.nightly_files import BASE, CHANGED, NEW, night, replaced, text
+from tests.support.storage import on_disk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("customer"), pytest.mark.slow]
 
@@ -89,7 +90,7 @@ def exchange(place: Path) -> None:
 @pytest.mark.parametrize("spoil", [Path.unlink, cut, exchange])
 def test_the_last_file_must_be_in_the_archive(spoil: Callable[[Path], None], tmp_path: Path, ways: list[str]) -> None:
     night(tmp_path, text(*BASE))
-    spoil(files.path_of(ImportRun.objects.get().sha256))
+    spoil(on_disk(files.place_of(ImportRun.objects.get().sha256)))
     assert states(night(tmp_path, text(*replaced(e3=CHANGED)))) == (0, 1, 7, 0)
     assert ways == ["whole", "whole"]
 

@@ -12,7 +12,6 @@ from customers.feeds.declarations import Feed
 from customers.imports import load as loader
 from customers.imports.folder import import_folder
 from customers.imports.interface import Options, Outcome
-from customers.jobs import progress
 from customers.jobs.progress import ReadSoFar, noted, read_so_far
 from customers.models import ImportRun
 from tests.factories import make_run
@@ -75,7 +74,7 @@ def test_what_cannot_be_noted_stops_no_import(monkeypatch: pytest.MonkeyPatch, t
     def full(*_arguments: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(progress, "create_file", full)
+    monkeypatch.setattr("customers.core.storage.folder.create_file", full)
     [outcome] = load(tmp_path)
     assert outcome.loaded
 

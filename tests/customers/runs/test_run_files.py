@@ -14,6 +14,7 @@ from tests.factories import csv_row, make_run, make_staff, write_feed
 from tests.support.loading import load, write_bytes
 from tests.support.pages import links, notices
 from tests.support.run_pages import file_of, page_of, two_nights
+from tests.support.storage import on_disk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
 
@@ -68,7 +69,7 @@ def test_what_is_no_feed_at_all_can_be_looked_at_by_nobody(manager: Client, fold
 )
 def test_the_name_of_a_download_is_safe(manager: Client, name: str, safe: str) -> None:
     run = make_run(file=name, sha256="0" * 64, size=1)
-    place = files.path_of(run.sha256)
+    place = on_disk(files.place_of(run.sha256))
     place.parent.mkdir(parents=True)
     place.write_bytes(gzip.compress(b"x"))
     assert manager.get(file_of(run))["Content-Disposition"] == safe.format(pk=run.pk)
@@ -76,7 +77,7 @@ def test_the_name_of_a_download_is_safe(manager: Client, name: str, safe: str) -
 
 def test_a_file_that_is_no_longer_kept_is_not_found_and_says_so(manager: Client, folder: Path) -> None:
     run, _second = two_nights(folder)
-    files.path_of(run.sha256).unlink()
+    on_disk(files.place_of(run.sha256)).unlink()
     response = manager.get(file_of(run))
     assert response.status_code == 404
     assert notices(response) == [

@@ -12,11 +12,11 @@ from django.test import Client
 
 from customers.archive import files as archive
 from customers.models import Customer, Fix, ImportRun, QuarantinedRow, RowChange, Upload
-from customers.uploads import store
 from tests.factories import make_staff, write_feed
 from tests.support.commands import held_elsewhere, run
 from tests.support.loading import customer_row, feed_tables, load
 from tests.support.pages import notices, said, section
+from tests.support.storage import upload_folder_on_disk, upload_on_disk
 from tests.support.uploading import (
     FORM,
     confirmed,
@@ -130,7 +130,7 @@ def test_another_file_than_the_previewed_one_is_never_loaded(manager: Client) ->
     assert said(confirmed(manager, upload, sha256="0" * 64)) == [
         "What you confirmed is another file than this one: look at the preview again."
     ]
-    path = store.upload_path(upload)
+    path = upload_on_disk(upload)
     path.write_bytes(csv_of("customers", customer_row(2)))
     gone = "The stored file is no longer the one that was uploaded: cancel this, and upload it again."
     assert said(confirmed(manager, upload)) == [gone]
@@ -220,22 +220,22 @@ def test_two_people_have_an_upload_each(manager: Client) -> None:
 def test_what_nobody_decides_on_is_removed_after_a_day(tmp_path: Path, manager: Client) -> None:
     old = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=1, minutes=1))
-    folder = store.upload_folder(old)
+    folder = upload_folder_on_disk(old)
     os.utime(folder, (0, 0))
     ours = Path(project.UPLOAD_DIR) / "notes.txt"
     ours.write_text("not an upload")
     os.utime(ours, (0, 0))
     new = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     assert [upload.pk for upload in Upload.objects.all()] == [new.pk]
-    assert (folder.exists(), ours.exists(), store.upload_path(new).exists()) == (False, True, True)
+    assert (folder.exists(), ours.exists(), upload_on_disk(new).exists()) == (False, True, True)
     Upload.objects.update(uploaded_at=old.uploaded_at - timedelta(days=2))
-    os.utime(store.upload_folder(new), (0, 0))
+    os.utime(upload_folder_on_disk(new), (0, 0))
     assert run("import_csvs", "--dir", write_feed(tmp_path, "customers").parent, "--feed", "customers").code == 0
-    assert (Upload.objects.count(), store.upload_folder(new).exists()) == (0, False)
+    assert (Upload.objects.count(), upload_folder_on_disk(new).exists()) == (0, False)
 
 
 def test_nobody_else_on_the_machine_can_read_an_upload(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    folder = store.upload_folder(upload)
+    folder = upload_folder_on_disk(upload)
     assert folder.stat().st_mode & 0o077 == 0
-    assert store.upload_path(upload).stat().st_mode & 0o777 == 0o600
+    assert upload_on_disk(upload).stat().st_mode & 0o777 == 0o600

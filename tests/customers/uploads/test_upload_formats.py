@@ -17,10 +17,11 @@ from openpyxl import load_workbook
 from pytest_django.fixtures import Settings
 
 from customers.models import Customer, Engagement, ImportRun, Onboarding, Upload
-from customers.uploads import formats, store
+from customers.uploads import formats
 from tests.factories import csv_row, make_customer, make_staff
 from tests.support.loading import customer_row
 from tests.support.pages import section
+from tests.support.storage import upload_on_disk
 from tests.support.uploading import (
     FORM,
     counts,
@@ -62,7 +63,7 @@ def repacked(content: bytes, **members: bytes) -> bytes:
 def converted(client: Client, *rows: list[Any]) -> list[str]:
     """The lines of the CSV that a workbook becomes."""
     upload = uploaded(client, "engagement", workbook(*rows), "a.xlsx")
-    return store.upload_path(upload).read_text(encoding="utf-8").split("\n")
+    return upload_on_disk(upload).read_text(encoding="utf-8").split("\n")
 
 
 # --- Workbooks --------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_blank_rows_and_columns_are_nothing_and_lines_are_the_sheets(manager: Cl
     rows = [[*ENGAGEMENT, None, None], [], ["e1", "c1", "2025-05-01", 1, None], [None, None], [], bad, [], ["", None]]
     upload = uploaded(manager, "engagement", workbook(*rows), "a.xlsx")
     assert (counts(upload)["rows"], counts(upload)["created"]) == (2, 1)
-    assert store.upload_path(upload).read_text() == (
+    assert upload_on_disk(upload).read_text() == (
         f"{','.join(ENGAGEMENT)}\n\ne1,c1,2025-05-01,1,,,,\n\n\ne2,c1,soon,1,0,0,0,0,,  \n"
     )
 

@@ -70,7 +70,7 @@ def test_long_cells_are_cut_where_they_begin_to_differ(manager: Client) -> None:
 
 def test_a_preview_whose_files_are_gone_shows_its_counts(manager: Client) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
-    store.remove_folder(store.upload_folder(upload))
+    store.remove_folder(upload.folder)
     page = manager.get(f"{FORM}{upload.pk}/?rows=created")
     assert "Created 1" in section(page, "counts")
     assert 'id="changes"' not in page.text

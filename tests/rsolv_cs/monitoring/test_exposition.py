@@ -31,6 +31,7 @@ NUMBERS = {
     *("rsolv_forecast_brier_score", "rsolv_forecast_compared_dates", "rsolv_migrations_missing", "process_open_fds"),
     *("rsolv_database_connections", "rsolv_database_connections_max", "rsolv_websockets"),
     *("rsolv_replica_up", "rsolv_replica_left_out", "rsolv_replica_requests"),
+    "rsolv_storage_writable",
 }
 """What has no unit: counts of what is there now, states, and a mean of squares."""
 

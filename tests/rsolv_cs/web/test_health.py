@@ -18,7 +18,7 @@ from analytics.models import Night
 from customers.core.replica.watch import WATCH, Verdict, Why
 from rsolv_cs.web import health
 
-WELL = {"database": "ok", "migrations": "ok", "night": "ok"}
+WELL = {"storage": "ok", "database": "ok", "migrations": "ok", "night": "ok"}
 
 
 def ask(address: str = "/readyz", **extra: Any) -> HttpResponse:
@@ -92,7 +92,7 @@ def test_a_database_that_does_not_answer_is_not_ready_and_why_is_in_the_log_alon
 
     monkeypatch.setattr(health, "_answers", fail)
     response = ask()
-    assert (response.status_code, response.json()) == (503, dict.fromkeys(WELL, "failing"))
+    assert (response.status_code, response.json()) == (503, {**dict.fromkeys(WELL, "failing"), "storage": "ok"})
     assert "secret" not in response.text + caplog.text
     assert "Not ready: database cannot be read: OperationalError" in caplog.text
 
@@ -126,7 +126,7 @@ def test_the_words_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:
         return False
 
     checks: list[Callable[[], bool]] = []
-    for name in ("_answers", "_migrated", "_night_is_well"):
+    for name in ("_can_be_written", "_answers", "_migrated", "_night_is_well"):
         monkeypatch.setattr(health, name, no)
         checks.append(no)
     assert ask().json() == dict.fromkeys(WELL, "failing")

@@ -1,0 +1,61 @@
+"""What a bucket's server answers where it does not do what it was asked, in words; one that is gone is left alone."""
+
+import errno
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ResponseStreamingError,
+)
+
+from customers.core.storage.area import StorageUnavailable
+
+_ALONE_SECONDS = 5.0
+"""So long nobody asks again, so that not every page waits for an answer that does not come."""
+_DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
+_ABSENT = {"404", "NoSuchKey"}
+_alone: dict[str, tuple[float, str]] = {}
+
+
+class NotThere(FileNotFoundError):
+    """There is no such object, or no such bucket."""
+
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """Raise ``NotThere`` or ``StorageUnavailable`` for what the server of ``place`` answers, or does not."""
+    until, why = _alone.get(place, (0.0, ""))
+    if time.monotonic() < until:
+        raise StorageUnavailable(why)
+    try:
+        yield
+    except ClientError as error:
+        raise _answered(place, str(error.response.get("Error", {}).get("Code", ""))) from error
+    except NoCredentialsError as error:
+        raise StorageUnavailable(f"{place}: no credentials are set") from error
+    except ResponseStreamingError as error:
+        raise StorageUnavailable(f"{place} broke off while it was read") from error
+    except (ConnectionError, HTTPClientError) as error:
+        why = f"{place} cannot be reached, or does not answer"
+        _alone[place] = time.monotonic() + _ALONE_SECONDS, why
+        raise StorageUnavailable(why) from error
+    except (BotoCoreError, EOFError) as error:
+        raise StorageUnavailable(f"{place} cannot be used: {type(error).__name__}") from error
+
+
+def _answered(place: str, code: str) -> OSError:
+    if code in _ABSENT:
+        return NotThere(errno.ENOENT, "is not there", place)
+    if code == "NoSuchBucket":
+        return StorageUnavailable(f"{place}: there is no such bucket")
+    if code in _DENIED:
+        return StorageUnavailable(f"{place}: access is denied ({code})")
+    if code in {"412", "PreconditionFailed"}:
+        return StorageUnavailable(f"{place} was written anew while it was read")
+    return StorageUnavailable(f"{place} answers with an error ({code})")
