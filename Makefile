@@ -15,7 +15,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup setup-alerts setup-watch setup-storage setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi image clean
+.PHONY: help run serve setup setup-alerts setup-watch setup-storage setup-dev test test-sqlite test-postgres lint lint-style lint-layers lint-types lint-templates lint-texts lint-django messages catalogues compiled format bench bench-pages bench-load bench-machines bench-live bench-track bench-forecast bench-lab bench-ingest bench-push bench-webhooks bench-api screenshots lock audit licences openapi image clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -157,6 +157,9 @@ bench-pages: setup-dev ## measure the pages on the production server, and the sc
 
 bench-load: setup-dev ## people on the pages while a night of a million rows runs, on both databases
 	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+bench-machines: setup-dev ## 200 people on two web processes with a replica and poolers while a night of a million rows runs, on PostgreSQL
+	@$(BIN)/python -m benchmarks.machines $(ARGS)
 
 bench-live: setup-dev ## 500 open pages that follow while a night of a million rows runs, on both databases
 	@$(BIN)/python -m benchmarks.live $(ARGS)

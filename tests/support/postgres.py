@@ -71,8 +71,9 @@ class Server:
 
     def follow(self, primary: "Server") -> None:
         """Be a replica of another server, made anew, and start."""
-        self.stop()
-        shutil.rmtree(self.data, ignore_errors=True)
+        if self.data.exists():
+            self.stop()
+            shutil.rmtree(self.data)
         how = ["--host", str(primary.folder), "--username", "postgres", "--pgdata", str(self.data)]
         how += ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
         self.run("pg_basebackup", *how).check_returncode()
