@@ -68,6 +68,8 @@ SLOW_FILES = {
     "test_round_trip.py",
     "test_slow_clients.py",
     "test_replica.py",
+    "test_replica_browser.py",
+    "test_replica_faults.py",
     "test_replica_pages.py",
     "test_shared.py",
     "test_sockets.py",
