@@ -84,11 +84,13 @@ class PolicyForm(EditConflictMixin, forms.ModelForm):  # type: ignore[type-arg] 
     """A draft: its name, its segment and its numbers."""
 
     cohorts = CohortsField(
+        label=_("Cohorts"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("None chosen: every cohort. Otherwise customers of other cohorts keep their policy."),
     )
     stages = forms.MultipleChoiceField(
+        label=_("Stages"),
         choices=Stage.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
