@@ -244,8 +244,8 @@ def _gone(request: StaffRequest, pk: int) -> HttpResponse:
     entry = trail.recent_changes(row).filter(action=trail.Action.DELETE).first()
     before = {name: both[0] for name, both in entry.changes.items()} if entry else {}
     was_seen = before.get(english("shared with everybody")) or before.get("owner") == request.user.get_username()
-    texts = typed_texts(ReportForm(owner=request.user).fields, request.POST)
-    return gone_page(request, row if was_seen else None, "report", texts, reverse("analytics:reports"))
+    name, texts = str(row._meta.verbose_name), typed_texts(ReportForm(owner=request.user).fields, request.POST)
+    return gone_page(request, row if was_seen else None, name, texts, reverse("analytics:reports"))
 
 
 def _changeable(request: StaffRequest, pk: int) -> Report:
