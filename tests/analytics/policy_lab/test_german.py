@@ -35,6 +35,7 @@ def test_drafts_and_a_preview(reader: Client) -> None:
     text = words(main_part(page))
     assert "Von 5 Kunden bekämen 3 einen anderen Status und 4 andere Punkte." in text
     assert "Betroffene Kunden" in text
+    assert english_left(page) == []
 
 
 @pytest.mark.usefixtures("the_day_after")
