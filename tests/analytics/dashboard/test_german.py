@@ -1,10 +1,16 @@
 """The dashboard with its list of customers, the summary and the columns in German; its files stay English."""
 
+import re
+from typing import Literal
+
 import pytest
 from django.contrib.auth.models import User
+from django.template.loader import render_to_string
 from django.test import Client
+from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
+from analytics.portfolio.cards import KpiCard, KpiChange
 from tests.factories import make_staff
 from tests.support.german import english_left, reads_german
 from tests.support.pages import links, main_part, notices, rows, section, words
@@ -64,3 +70,13 @@ def test_a_file_is_english_and_a_refusal_of_one_is_not(client: Client) -> None:
     refused = client.get("/admin/export/customers/csv/?score_min=x", follow=True)
     assert "weil ein Filter nicht verstanden wurde" in words(refused.text)
     assert links(client.get("/admin/?owner="), "CSV") != []
+
+
+@pytest.mark.parametrize(("meaning", "said"), [("better", "↑ +2 in 7 Tagen, besser"), ("", "↑ +2 in 7 Tagen")])
+def test_a_card_says_in_german_whether_a_change_is_good(meaning: Literal["better", ""], said: str) -> None:
+    card = KpiCard("Heute aktiv", "8", KpiChange("+2 in 7 Tagen", "↑", meaning))
+    with override("de"):
+        html = render_to_string("analytics/dashboard/card.html", {"card": card})
+    [change] = re.findall(r"<small.*?</small>", html)
+    assert words(change) == said
+    assert ('class="change is-better"' in change) == bool(meaning)  # as the styles know it
