@@ -4,7 +4,7 @@ import json
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
+from pytest_django.fixtures import Settings
 
 from analytics.models import WebhookDelivery
 from customers.models import AuditEntry
@@ -30,8 +30,8 @@ def ada(settings: Settings) -> Client:
 def test_the_pages_are_german(ada: Client) -> None:
     there = listen(enabled=False)
     delivery = make_delivery(None)
-    ways = [f"{LIST}{there.pk}/{way}/" for way in ("again", "secret")]
-    pages = [LIST, *ways, f"{LOG}{delivery.pk}/change/"]
+    ways = [f"{LIST}{there.pk}/{way}/" for way in ("change", "test", "again", "secret")]
+    pages = [LIST, f"{LIST}add/", *ways, LOG, f"{LOG}{delivery.pk}/change/"]
     assert {page: left for page in pages if (left := english_left(ada.get(page)))} == {}
     rotated = ada.post(f"{LIST}{there.pk}/secret/")
     assert english_left(rotated) == []

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
-from pytest_django import Settings
+from pytest_django.fixtures import Settings
 
 from analytics.models import Invitation
 from customers.models import ApiToken
@@ -32,7 +32,8 @@ def test_the_pages_of_accounts_are_german(ada: Client) -> None:
     pages = [
         *("/admin/auth/user/", "/admin/auth/user/add/", f"/admin/auth/user/{vera.pk}/invitation/"),
         *("/admin/auth/group/", f"/admin/auth/group/{role}/change/", f"/admin/auth/group/{role}/copy/"),
-        *("/admin/customers/apitoken/add/", f"/admin/customers/apitoken/{token.pk}/revoke/"),
+        *("/admin/customers/apitoken/", "/admin/customers/apitoken/add/"),
+        *(f"/admin/customers/apitoken/{token.pk}/change/", f"/admin/customers/apitoken/{token.pk}/revoke/"),
         *("/admin/axes/accessattempt/", "/admin/sessions/", "/admin/second-factor/", "/api/docs/"),
     ]
     assert {page: left for page in pages if (left := english_left(ada.get(page)))} == {}
@@ -51,3 +52,4 @@ def test_a_message_is_german(ada: Client) -> None:
     token = ApiToken.objects.get()
     done = ada.post(f"/admin/customers/apitoken/{token.pk}/revoke/", follow=True)
     assert f"{token.name} ist widerrufen." in words(done.text)
+    assert english_left(done) == []
