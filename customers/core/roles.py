@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 # Named, because there may be others beside it, for a login by another system.
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -17,6 +17,11 @@ class Role(StrEnum):
     SUCCESS_MANAGER = gettext_noop("Success manager")
     PROGRAM_MANAGER = gettext_noop("Program manager")
     ADMINISTRATOR = gettext_noop("Administrator")
+
+
+def role_label(name: str) -> str:
+    """Return what pages call a role: one of ours in the reader's language, another one as it was named."""
+    return gettext(name) if name in set(Role) else name
 
 
 def staff_who_may(*permissions: str) -> QuerySet[User]:

