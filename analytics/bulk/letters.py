@@ -12,7 +12,9 @@ from django.utils.translation import gettext
 from analytics.models import MailTemplate, Message, PortfolioDay, Snapshot
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, sender_name, with_signature
-from analytics.outreach.forms import ComposeForm
+from analytics.outreach.forms import ComposeForm, as_typed
+from analytics.outreach.kept_words import Words
+from analytics.outreach.languages import Versions, language_of_words, spoken_otherwise
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.scheduled import scheduled_for
 from customers.models import Customer
@@ -35,6 +37,11 @@ class Letter:
         return f"token-{self.customer.pk}"
 
     @property
+    def spoken(self) -> str:
+        """Return the customer's language, by name, where the words are not of a template in it."""
+        return spoken_otherwise(self.customer, self.draft.template if self.draft else None)
+
+    @property
     def token(self) -> str:
         """Return what sends exactly this letter, once."""
         return sending.sign_preview(self.draft) if self.draft else ""
@@ -43,19 +50,27 @@ class Letter:
 def letters(customers: Iterable[Customer], user: User, data: QueryDict, template: MailTemplate | None) -> list[Letter]:
     """Fill in the subject and the text of ``data`` for each customer; who was written to lately gets none.
 
-    Each goes to whom an email goes to by default: the primary contact, or else the address of the feed.
+    Where they are a template's, a customer gets those of its translation. Each goes to whom an email goes to by
+    default: the primary contact, or else the address of the feed.
     """
     customers = list(customers)
     newest = PortfolioDay.objects.newest()
     rows = Snapshot.objects.filter(customer__in=customers, date=newest.date) if newest else Snapshot.objects.none()
     snapshots = {one.customer_id: one for one in rows}
-    return [_letter(one, snapshots.get(one.pk), user, data, template) for one in customers]
+    # Who has changed a template's words writes those to everybody.
+    versions = Versions(template) if template and Words.of(data).is_like(template) else None
+    found = []
+    for one in customers:
+        version = versions.of(one) if versions else template
+        words = as_typed(version.subject, version.body) if version and version != template else data
+        found.append(_letter(one, snapshots.get(one.pk), user, words, version))
+    return found
 
 
 def _letter(
     customer: Customer, snapshot: Snapshot | None, user: User, data: QueryDict, template: MailTemplate | None
 ) -> Letter:
-    values = merge_fields(customer, snapshot, sender_name(user))
+    values = merge_fields(customer, snapshot, sender_name(user), language_of_words(template, customer))
     form = ComposeForm(data, values=values, organization=customer.organization)
     against = [*sending.obstacles(customer, user), *(str(one) for errors in form.errors.values() for one in errors)]
     if scheduled_for(customer):

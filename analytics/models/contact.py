@@ -15,6 +15,8 @@ from analytics.models.tasks import Task
 from customers.core.people import name_of
 from customers.models import Customer
 from customers.text.choices import SpokenChoices
+from customers.text.languages import language_choices, language_name
+from customers.text.say import SOURCE
 from customers.text.text_fields import LongText
 
 STUCK_AFTER = timedelta(minutes=10)
@@ -41,20 +43,59 @@ class MailTemplate(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     body = LongText(_("text"))
     active = models.BooleanField(_("active"), default=True)
+    language = models.CharField(_("language"), max_length=10, choices=language_choices, default=SOURCE)
+    translation_of = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="translations",
+        limit_choices_to={"translation_of": None},
+        verbose_name=_("translation of"),
+        help_text=_("Whoever chooses that template for a customer who speaks this language sends this one."),
+    )
 
     class Meta:
         ordering = ["situation", "name"]
         verbose_name = _("email template")
         verbose_name_plural = _("email templates")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["translation_of", "language"],
+                name="translation_once",
+                violation_error_message=_("There is a translation into this language already."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def clean(self) -> None:
-        """Refuse what could not be filled, and a subject of several lines."""
-        wrong = {"subject": subject_faults(self.subject), "body": body_faults(self.body)}
+        """Refuse what could not be filled, a subject of several lines, and a translation of nothing else."""
+        wrong = {
+            "subject": subject_faults(self.subject),
+            "body": body_faults(self.body),
+            "translation_of": self._translation_faults(),
+        }
         if any(wrong.values()):
             raise ValidationError({name: reasons for name, reasons in wrong.items() if reasons})
+
+    def _translation_faults(self) -> list[str]:
+        if (original := self.translation_of) is None:
+            return []
+        found = []
+        if original.pk == self.pk or original.translation_of_id or (self.pk and self.translations.exists()):
+            found.append(gettext("A translation has none itself, and is of a template that is none."))
+        if original.language == self.language:
+            found.append(gettext("That template is in the same language."))
+        if original.situation != self.situation:
+            found.append(gettext("That template is for another situation."))
+        return found
+
+    @property
+    def language_name(self) -> str:
+        """Return the name of its language."""
+        return language_name(self.language)
 
 
 class Contact(models.Model):

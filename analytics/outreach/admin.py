@@ -1,6 +1,7 @@
 """The templates of mails to customers, with what they become; the people there; and the mails, to be read."""
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -34,11 +35,15 @@ class MailTemplateAdmin(ModelAdmin):
     """What to write in each situation; a placeholder that is none is refused."""
 
     nothing_yet = _("Templates save you from writing the same email twice.")
-    list_display = ["name", "situation", "subject", "active"]
+    list_display = ["name", "situation", "subject", "active", "language"]
     list_filter = ["situation", "active"]
     search_fields = ["name", "subject", "body"]
     formfield_overrides = {TextField: {"widget": UnfoldAdminTextareaWidget({"rows": 14})}}  # type: ignore[misc, assignment]  # unfold sets it on itself
     change_form_outer_after_template = "analytics/outreach/template_tools.html"  # type: ignore[assignment]  # None there
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str | list[str]]:
+        """Begin in the language that most people here write."""
+        return {"language": str(settings.OFFERED_LANGUAGES[0]), **super().get_changeform_initial_data(request)}
 
     def render_change_form(
         self,
@@ -68,7 +73,7 @@ def _sample(template: MailTemplate, request: HttpRequest) -> dict[str, object]:
         found = next((one for one in some if situation_of(one) == template.situation), some[0] if some else None)
     if found is None:
         return {}
-    values = merge_fields(found.customer, found, sender_name(user_of(request)))
+    values = merge_fields(found.customer, found, sender_name(user_of(request)), template.language)
     return {
         "sample": found.customer,
         "sample_asked": asked,

@@ -79,6 +79,13 @@ class ComposeForm(forms.Form):
         return text
 
 
+def as_typed(subject: str, body: str) -> QueryDict:
+    """Return what the form of an email would send with these words."""
+    words = QueryDict(mutable=True)
+    words.update({"subject": subject, "body": body})
+    return words
+
+
 class ScheduleForm(forms.Form):
     """When an email is to be sent, in the time zone of the page."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from analytics.models import MailTemplate
 
@@ -18,6 +18,12 @@ class Words:
     subject: str
     body: str
     template: str
+
+    @classmethod
+    def of(cls, asked: QueryDict, prefix: str = "") -> "Words":
+        """Return those that a request has in the fields whose names begin so."""
+        names = ("subject", "body", "template")
+        return cls(*(asked.get(f"{prefix}{name}", "").replace("\r\n", "\n") for name in names))
 
     @property
     def is_there(self) -> bool:
@@ -37,12 +43,12 @@ class KeptWords:
         self.asked = request.POST if request.method == "POST" else request.GET
         self.templates = templates
         self.template = self._named(self.asked.get("template"))
-        aside = self._typed(ASIDE)
+        aside = Words.of(self.asked, ASIDE)
         self.aside = aside if request.method == "POST" and aside.is_there else None
 
     def choose_template(self) -> MailTemplate | None:
         """Return the template that was chosen, None for none; what was somebody's own is put aside."""
-        typed = self._typed("")
+        typed = Words.of(self.asked)
         if typed.is_like(self.template) and self.aside:
             typed = self.aside
         self.aside = None if typed.is_like(self.template) else typed
@@ -51,13 +57,9 @@ class KeptWords:
 
     def bring_back(self) -> Words:
         """Return what was put aside, back in its place."""
-        own, self.aside = self.aside or self._typed(""), None
+        own, self.aside = self.aside or Words.of(self.asked), None
         self.template = self._named(own.template)
         return own
 
     def _named(self, key: str | None) -> MailTemplate | None:
         return next((one for one in self.templates if str(one.pk) == key), None)
-
-    def _typed(self, prefix: str) -> Words:
-        names = ("subject", "body", "template")
-        return Words(*(self.asked.get(f"{prefix}{name}", "").replace("\r\n", "\n") for name in names))

@@ -1,7 +1,6 @@
-"""What the placeholders of a mail stand for, of one customer on a scored date.
+"""What the placeholders of an email stand for, of one customer on a scored date, in the language of the email."""
 
-They are English, whoever writes: a template does not say yet in which language it is.
-"""
+from django.utils.translation import override
 
 from analytics.models import Snapshot
 from analytics.models.placeholders import PLACEHOLDERS
@@ -9,14 +8,13 @@ from analytics.wording import one_line
 from customers.models import Customer, Step
 from customers.text import written
 from customers.text.codes import code_in_words
-from customers.text.say import in_english
 
 MAX_VALUE_LENGTH = 200
 
 
-def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str) -> dict[str, str]:
+def merge_fields(customer: Customer, snapshot: Snapshot | None, sender: str, language: str) -> dict[str, str]:
     """Return what each placeholder stands for, on one line; '' where nothing is known."""
-    with in_english():
+    with override(language):
         values = dict.fromkeys(PLACEHOLDERS, "") | _values(customer, snapshot, sender)
     return {name: one_line(value, MAX_VALUE_LENGTH) for name, value in values.items()}
 

@@ -22,8 +22,9 @@ from analytics.models import ActionKind, MailTemplate, Message, PortfolioDay, Sn
 from analytics.models.placeholders import lacking, listed, used
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, from_line, sender_name, with_signature
-from analytics.outreach.forms import ComposeForm, ScheduleForm
+from analytics.outreach.forms import ComposeForm, ScheduleForm, as_typed
 from analytics.outreach.kept_words import KeptWords, Words
+from analytics.outreach.languages import email_language, language_of_words, spoken_otherwise
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.recipients import colleagues, recipient_of
 from analytics.outreach.scheduled import cancel, scheduled_for
@@ -49,7 +50,6 @@ class _ComposePage:
         self.asked = request.POST if request.method == "POST" else request.GET
         self.task = _named(Task.objects.select_related("rule").filter(customer=customer), self.asked.get("task"))
         self.situation = situation_of(self.snapshot, self.task)
-        self.values = merge_fields(customer, self.snapshot, sender_name(request.user))
         chosen = Q(pk=number_or_none(self.asked.get("template")))
         self.templates = list(MailTemplate.objects.filter(Q(active=True) | chosen).order_by("pk"))
         self.words = KeptWords(request, self.templates)
@@ -62,6 +62,12 @@ class _ComposePage:
         self.back = _page_of(request, customer)
         self.schedule = ScheduleForm(request.POST, is_asked=request.POST.get("action") == "later")
 
+    @property
+    def values(self) -> dict[str, str]:
+        """What the placeholders stand for in the language of the template, or of the customer."""
+        language = language_of_words(self.words.template, self.customer)
+        return merge_fields(self.customer, self.snapshot, sender_name(self.request.user), language)
+
     def form(self, words: MailTemplate | Message | Words | None, data: QueryDict | None = None) -> ComposeForm:
         """Return the form, with these words to begin with."""
         initial = {"subject": words.subject, "body": words.body} if words else None
@@ -71,11 +77,20 @@ class _ComposePage:
         """Return the form with the words of a message to write anew, or of the chosen or a fitting template."""
         again = _named(Message.objects.filter(customer=self.customer), self.asked.get("message"))
         if not again and not self.asked.get("template"):
-            fitting = (one for one in self.templates if one.situation == self.situation)
-            self.words.template = next(fitting, None)
+            self.words.template = next((one for one in self._in_order if one.situation == self.situation), None)
         if again:
             self._address_like(again)
         return self.form(again or self.words.template)
+
+    @property
+    def _in_order(self) -> list[MailTemplate]:
+        """The templates: first those that fit, among them those in the customer's language, or that translate none."""
+        language = email_language(self.customer)
+
+        def place(one: MailTemplate) -> tuple[bool, bool, bool, int]:
+            return one.situation != self.situation, one.language != language, bool(one.translation_of_id), one.pk
+
+        return sorted(self.templates, key=place)
 
     def _address_like(self, message: Message) -> None:
         """Choose the people of an earlier email, as far as they may still be written to."""
@@ -100,7 +115,9 @@ class _ComposePage:
             "form": form,
             "task": self.task,
             "template": self.words.template,
-            "templates": sorted(self.templates, key=lambda one: (one.situation != self.situation, one.pk)),
+            "templates": self._in_order,
+            "several_languages": len({one.language for one in self.templates}) > 1,
+            "spoken": spoken_otherwise(self.customer, self.words.template),
             "situation": within(str(Situation(self.situation).label)),
             "fitting": self.situation,
             "placeholders": listed(self.values),
@@ -163,9 +180,7 @@ def preview_typed(request: StaffRequest, pk: str) -> HttpResponse:
     """Preview the ``subject`` and ``text`` typed on the customer's page; show them again where one is wrong."""
     page = _ComposePage(request, get_object_or_404(sending.customers_to_write(), pk=pk))
     page.back = f"{page.back}?{request.GET.urlencode()}" if request.GET else page.back
-    typed = QueryDict(mutable=True)
-    typed.update({"subject": request.POST.get("subject", ""), "body": request.POST.get("text", "")})
-    form = page.form(None, typed)
+    form = page.form(None, as_typed(request.POST.get("subject", ""), request.POST.get("text", "")))
     if not form.is_valid() or page.obstacles:
         return page.show("compose", form, HTTPStatus.UNPROCESSABLE_ENTITY)
     return page.preview(form, page.draft(form))

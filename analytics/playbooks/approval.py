@@ -7,10 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from analytics.models import Deferral, Message, PlaybookRun, PlaybookStepRun
+from analytics.models import Deferral, MailTemplate, Message, PlaybookRun, PlaybookStepRun
 from analytics.outreach import sending
 from analytics.outreach.draft import EmailDraft, with_signature
 from analytics.outreach.forms import ComposeForm
+from analytics.outreach.languages import Versions, language_of_words
 from analytics.playbooks.emails import filled
 from customers.audit.trail import update_rows
 from customers.clock import program_today
@@ -40,15 +41,21 @@ def is_waiting(email: PlaybookStepRun) -> bool:
     return email.state == State.WAITING and email.run.state == PlaybookRun.State.RUNNING
 
 
-def as_sent(email: PlaybookStepRun, author: User, subject: str, body: str) -> ToApprove:
-    """Return what words become for the customer."""
-    form = filled(email.run.customer, author, subject, body)
-    if not form.is_valid() or sending.obstacles(email.run.customer, author):
+def template_of(email: PlaybookStepRun) -> MailTemplate | None:
+    """Return the template of an email in the customer's language, as far as there is one."""
+    template = email.step.template if email.step else None
+    return Versions(template).of(email.run.customer) if template else None
+
+
+def as_sent(email: PlaybookStepRun, author: User, template: MailTemplate | None, subject: str, body: str) -> ToApprove:
+    """Return what words, which began with a template, become for the customer."""
+    customer = email.run.customer
+    form = filled(customer, author, subject, body, language_of_words(template, customer))
+    if not form.is_valid() or sending.obstacles(customer, author):
         return ToApprove(form, None)
     text = with_signature(form.filled["body"], author)
-    to = sending.addressees(email.run.customer)[0].email
-    template = email.step.template if email.step else None
-    draft = sending.draft_email(email.run.customer, author, form.filled["subject"], text, template=template, to=to)
+    to = sending.addressees(customer)[0].email
+    draft = sending.draft_email(customer, author, form.filled["subject"], text, template=template, to=to)
     return ToApprove(form, draft)
 
 

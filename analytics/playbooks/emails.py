@@ -5,12 +5,12 @@ from datetime import date
 from hashlib import sha256
 
 from django.contrib.auth.models import User
-from django.http import QueryDict
 
 from analytics.models import Deferral, MailTemplate, Message, PlaybookStepRun, Snapshot
 from analytics.outreach import sending
 from analytics.outreach.draft import sender_name, with_signature
-from analytics.outreach.forms import ComposeForm
+from analytics.outreach.forms import ComposeForm, as_typed
+from analytics.outreach.languages import Versions
 from analytics.outreach.merge_fields import merge_fields
 from analytics.outreach.scheduled import next_office_hour
 from analytics.outreach.whom import customers_closed, customers_with_scheduled, customers_written_to
@@ -27,7 +27,7 @@ class Emails:
     """Emails of one template to customers, about all of whom is asked once what is against writing to them."""
 
     def __init__(self, template: MailTemplate, customers: Collection[Customer], today: date) -> None:
-        self._template, self._today = template, today
+        self._versions, self._today = Versions(template), today
         keys = [one.pk for one in customers]
         self._closed = customers_closed(customers)
         self._aside = {one.customer_id: one for one in Deferral.objects.standing().filter(customer__in=keys)}
@@ -56,8 +56,8 @@ class Emails:
         """
         if owner is None or not owner.has_perm(sending.MAY_CONTACT):
             return State.WAITING, english(f"{ALONE}there is no owner who may write to customers"), None
-        template = self._template
-        form = filled(customer, owner, template.subject, template.body)
+        template = self._versions.of(customer)
+        form = filled(customer, owner, template.subject, template.body, template.language)
         if not form.is_valid():
             return State.WAITING, english(f"{ALONE}a placeholder of its template has no value"), None
         if sending.obstacles(customer, owner):
@@ -75,10 +75,8 @@ class Emails:
         return State.DONE, "", message
 
 
-def filled(customer: Customer, author: User, subject: str, body: str) -> ComposeForm:
+def filled(customer: Customer, author: User, subject: str, body: str, language: str) -> ComposeForm:
     """Return the form of an email with these words, filled in for the customer as of the newest scored date."""
     snapshot = Snapshot.objects.filter(customer=customer).order_by("-date").first()
-    words = QueryDict(mutable=True)
-    words.update({"subject": subject, "body": body})
-    values = merge_fields(customer, snapshot, sender_name(author))
-    return ComposeForm(words, values=values, organization=customer.organization)
+    values = merge_fields(customer, snapshot, sender_name(author), language)
+    return ComposeForm(as_typed(subject, body), values=values, organization=customer.organization)

@@ -136,9 +136,9 @@ def playbook_email(request: StaffRequest, pk: int) -> HttpResponse:
         if approval.skip(email, request.user):
             messages.success(request, say("Skipped: {what}.", what=email.what))
         return redirect(back)
-    template = email.step.template if email.step else None
+    template = approval.template_of(email)
     asked = request.POST if action else {"subject": template.subject, "body": template.body} if template else {}
-    shown = approval.as_sent(email, request.user, asked.get("subject", ""), asked.get("body", ""))
+    shown = approval.as_sent(email, request.user, template, asked.get("subject", ""), asked.get("body", ""))
     refusal = _send(request, email, shown) if action == "send" else ""
     if refusal is None:
         return redirect(back)

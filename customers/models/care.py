@@ -8,12 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from customers.core.people import name_of
 from customers.models.feeds import Customer
 from customers.text.choices import SpokenChoices
+from customers.text.languages import language_choices, language_name
 from customers.text.say import say
 from customers.text.text_fields import LongText
 
 
 class CustomerCare(models.Model):
-    """What staff keep about a customer by hand: the owner, notes, and whether nobody may write to it or push it."""
+    """What staff keep about a customer by hand: the owner, notes, its language, and what nobody may do."""
 
     customer = models.OneToOneField(
         Customer, models.CASCADE, primary_key=True, related_name="care", verbose_name=_("customer")
@@ -33,6 +34,13 @@ class CustomerCare(models.Model):
     do_not_sync = models.BooleanField(
         _("do not sync"), default=False, help_text=_("This customer is never pushed to a CRM.")
     )
+    language = models.CharField(
+        _("language of emails"),
+        max_length=10,
+        blank=True,
+        choices=language_choices,
+        help_text=_("Emails to this customer begin with a template in this language, where there is one."),
+    )
 
     class Meta:
         verbose_name = _("assignment")
@@ -40,6 +48,11 @@ class CustomerCare(models.Model):
 
     def __str__(self) -> str:
         return say("Assignment of {customer}", customer=self.customer_id)
+
+    @property
+    def language_name(self) -> str:
+        """Return the name of the language of emails; '' where none is known."""
+        return language_name(self.language)
 
     @property
     def owner_name(self) -> str:

@@ -17,16 +17,18 @@ from customers.core.signals import customers_joined, customers_parted
 from customers.jobs.lock import job_lock
 from customers.models import Customer, CustomerCare, KeyChange, Note, StepSighting
 from customers.text import written
+from customers.text.languages import language_name
 from customers.text.say import Words, english, in_english, say, say_later, say_n
 
 State = KeyChange.State
 NOTES, SIGHTINGS = gettext_noop("notes"), gettext_noop("dated steps")
-_CARE = ("owner_id", "notes", "do_not_contact", "do_not_sync")
+_CARE = ("owner_id", "notes", "do_not_contact", "do_not_sync", "language")
 _WORDS = {
     "owner_id": gettext_lazy("Owner"),
     "notes": gettext_lazy("Internal notes"),
     "do_not_contact": gettext_lazy("“Do not contact”"),
     "do_not_sync": gettext_lazy("“Do not sync”"),
+    "language": gettext_lazy("Language of emails"),
 }
 _SWITCHES = ("do_not_contact", "do_not_sync")
 _SIGHTING = ("step", "seen_on", "at_first_import", "run_id")
@@ -142,14 +144,16 @@ def carried_summary(carried: Carried) -> str:
 
 def carried_counts(carried: Carried) -> dict[str, str]:
     """Return how much was moved, or would be, by kind."""
-    care = {str(_WORDS[name]): _said(value) for name, value in carried.get("care_said", {}).items()}
+    care = {str(_WORDS[name]): _said(name, value) for name, value in carried.get("care_said", {}).items()}
     moved = ((kind, len(keys)) for kind, keys in carried.get("rows", {}).items() if keys)
     rows = {capfirst(gettext(kind)): written.number(number) for kind, number in moved}
     return {**care, **rows}
 
 
-def _said(value: str | int) -> str:
-    """Return what is said of a switch, a text of so many characters, or an owner; older pairs have all in words."""
+def _said(name: str, value: str | int) -> str:
+    """Return what is said of a switch, a text's length, a language or an owner; older pairs have all in words."""
+    if name == "language":
+        return language_name(str(value))
     if value is True:
         return gettext("yes")
     if isinstance(value, int):
@@ -202,7 +206,7 @@ def _values(care: CustomerCare | None) -> dict[str, object] | None:
 
 
 def _join_care(pair: KeyChange, carried: Carried) -> None:
-    """Move the owner where there is none, the notes behind those that are there, and the switches always."""
+    """Move the owner and the language where there is none, the notes behind others, and the switches always."""
     theirs = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.former).first()
     ours = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=pair.customer).first()
     if theirs is None or not any(map(theirs.__dict__.get, _CARE)):
@@ -223,10 +227,12 @@ def _join_care(pair: KeyChange, carried: Carried) -> None:
     if theirs.notes and theirs.notes != ours.notes:
         ours.notes = "\n\n".join(filter(None, [ours.notes, theirs.notes]))
         said["notes"] = len(theirs.notes)
+    if theirs.language and not ours.language:
+        ours.language = said["language"] = theirs.language
     for name in filter(theirs.__dict__.get, _SWITCHES):
         setattr(ours, name, True)
         said[name] = True
-    # Both stay with the former key, too: its address may be somebody's still, and so its record in a CRM.
+    # They stay with the former key, too: its address may be somebody's still, and so its record in a CRM.
     theirs.owner_id, theirs.notes = None, ""
     for care in (ours, theirs):
         care.save()
@@ -259,7 +265,7 @@ def _part_care(pair: KeyChange) -> list[Words]:
         care = CustomerCare.objects.select_for_update(of=("self",)).filter(customer=customer).first()
         if care is None:
             care = CustomerCare(customer=customer)
-        wanted = before or {"owner_id": None, "notes": "", **dict.fromkeys(_SWITCHES, False)}
+        wanted = before or {"owner_id": None, "notes": "", "language": "", **dict.fromkeys(_SWITCHES, False)}
         # A pair that was joined by an earlier version has fewer.
         for name in after:
             if getattr(care, name) == after[name]:

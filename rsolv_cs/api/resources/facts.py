@@ -39,6 +39,7 @@ class CustomerFacts(TypedDict):
     missing_since: Annotated[date | None, "The day of the run from which on customers.csv lacks the customer."]
     owner: Person | None
     do_not_contact: bool
+    language: Annotated[str, "The language of emails to the customer, such as de; empty where none is known."]
 
 
 class SnapshotFacts(TypedDict):
@@ -117,6 +118,7 @@ def customer_facts(customer: Customer) -> CustomerFacts:
         "missing_since": timezone.localtime(missing.started_at).date() if missing else None,
         "owner": person(care and care.owner),
         "do_not_contact": bool(care and care.do_not_contact),
+        "language": care.language if care else "",
     }
 
 

@@ -240,7 +240,7 @@ def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> 
     customer = Customer(id="c1", organization=organization, email="ops@acme.example", signup_date="2025-05-01")
     customer.signup_date = Customer._meta.get_field("signup_date").to_python("2025-05-01")
     author = User(pk=1, username="sofia", first_name=name, email="sofia@rsolv.example")
-    values = {**merge_fields(customer, None, name), "blocker": ""}
+    values = {**merge_fields(customer, None, name, "en"), "blocker": ""}
     subject = fill("{organization}: {sender}", values)
     assert subject_faults(organization) or len(subject.splitlines()) <= 1
     draft = sending.draft_email(customer, author, subject[:MAX_SUBJECT_LENGTH], f"Hello {organization}{blocker}")
@@ -255,7 +255,7 @@ def test_no_value_makes_a_header(organization: str, blocker: str, name: str) -> 
 @pytest.mark.django_db
 def test_a_hostile_name_in_a_subject_stays_in_the_subject(server: Server) -> None:
     customer = make_customer(organization=EVIL)
-    subject = fill("For {organization}", merge_fields(customer, None, "Sofia"))
+    subject = fill("For {organization}", merge_fields(customer, None, "Sofia", "en"))
     send(customer, sofia(), subject)
     [(recipients, _content)] = server.taken
     [mail] = server.mails()

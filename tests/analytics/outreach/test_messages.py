@@ -186,6 +186,7 @@ def test_a_template_is_shown_for_a_customer_whom_it_fits(client: Client) -> None
 def test_a_template_with_a_fault_is_not_saved(client: Client) -> None:
     client.force_login(make_staff("Program manager"))
     data = {"name": "New", "situation": "check_in", "subject": "Hello {nobody}", "body": "Hello {", "active": "on"}
+    data["language"] = "en"
     response = client.post("/admin/analytics/mailtemplate/add/", data)
     assert response.status_code == 200
     assert "There is no placeholder {nobody}" in response.text

@@ -123,7 +123,7 @@ def test_what_each_placeholder_stands_for() -> None:
         prs_merged=9,
         last_active=date(2025, 5, 7),
     )
-    assert merge_fields(customer, snapshot, "Sofia Marchetti") == {
+    assert merge_fields(customer, snapshot, "Sofia Marchetti", "en") == {
         "organization": "Acme Inc.",
         "sender": "Sofia Marchetti",
         "github_username": "acme-dev",
@@ -141,7 +141,7 @@ def test_what_each_placeholder_stands_for() -> None:
 
 @pytest.mark.django_db
 def test_what_is_not_known_is_empty() -> None:
-    known = merge_fields(make_customer(organization="Acme", signup_date=date(2025, 5, 3)), None, "Sofia")
+    known = merge_fields(make_customer(organization="Acme", signup_date=date(2025, 5, 3)), None, "Sofia", "en")
     assert {name: value for name, value in known.items() if value} == {
         "organization": "Acme",
         "sender": "Sofia",
@@ -161,7 +161,7 @@ def test_what_is_not_known_is_empty() -> None:
     ],
 )
 def test_a_value_is_one_line(organization: str, value: str) -> None:
-    assert merge_fields(make_customer(organization=organization), None, "Sofia")["organization"] == value
+    assert merge_fields(make_customer(organization=organization), None, "Sofia", "en")["organization"] == value
 
 
 # --- Situations -------------------------------------------------------------------------------------------------
@@ -200,4 +200,4 @@ def test_the_situation_of_a_task(condition: str, situation: str) -> None:
 
 @pytest.mark.django_db
 def test_the_name_of_a_sender_without_a_name_is_the_login() -> None:
-    assert merge_fields(make_customer(), None, make_staff(username="sofia").username)["sender"] == "sofia"
+    assert merge_fields(make_customer(), None, make_staff(username="sofia").username, "en")["sender"] == "sofia"

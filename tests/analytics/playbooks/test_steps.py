@@ -128,6 +128,23 @@ def test_one_that_goes_by_itself_is_scheduled_in_the_owners_name(passes: Passes)
     assert run_of().state == "done"
 
 
+def test_it_is_in_the_language_of_the_customer(passes: Passes) -> None:
+    make_playbook(email(automatic=True))
+    hello = MailTemplate.objects.get(name="Hello")
+    words = {"subject": "Hallo {organization}", "body": "Seit {signup_date}", "situation": hello.situation}
+    hallo = MailTemplate.objects.create(name="Hallo", language="de", translation_of=hello, **words)
+    passes(0, c1=AT_RISK, c2=AT_RISK)
+    Customer.objects.update(signup_date=date(2025, 3, 4))
+    CustomerCare.objects.create(customer_id="c2", owner=own("c1"))
+    CustomerCare.objects.filter(customer="c1").update(language="de")
+    look()
+    sent = Message.objects.order_by("customer").values_list("subject", "body", "template")
+    assert list(sent) == [
+        ("Hallo Company c1", "Seit 4. März 2025", hallo.pk),
+        ("Hello Company c2", "How are you?\n\nSofia", hello.pk),
+    ]
+
+
 def test_without_an_owner_it_waits_and_says_why(passes: Passes) -> None:
     make_playbook(email(automatic=True))
     passes(0, c1=AT_RISK)

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_folders")]
 def test_a_change_in_the_admin_has_both_values(client: Client, ada: User) -> None:
     template = MailTemplate.objects.get(situation="check_in")
     address = f"/admin/analytics/mailtemplate/{template.pk}/change/"
-    sent = {"name": "Hello", "situation": "at_risk", "subject": template.subject, "body": "New"}
+    sent = {"name": "Hello", "situation": "at_risk", "subject": template.subject, "body": "New", "language": "en"}
     assert client.post(address, sent, REMOTE_ADDR="203.0.113.9").status_code == 302
     entry = newest()
     assert (entry.action, entry.actor, entry.model, entry.key) == (

@@ -242,6 +242,22 @@ def test_an_undo_says_what_it_cannot_put_back(pair: KeyChange, manager: Client) 
     assert CustomerCare.objects.get(pk="c1").notes == "Prefers calls"
 
 
+@pytest.mark.parametrize(("has", "joined"), [("", "de"), ("fr", "fr")])
+def test_the_language_goes_over_where_the_new_key_has_none(
+    pair: KeyChange, manager: Client, has: str, joined: str
+) -> None:
+    CustomerCare.objects.filter(pk="c1").update(language="de")
+    if has:
+        CustomerCare.objects.create(customer=pair.customer, language=has)
+    carried = section(manager.get(decide_page(pair)), "carried")
+    assert ("Language of emails German" in carried) == (not has)
+    decide(manager, pair, "join")
+    assert CustomerCare.objects.get(pk="A-1").language == joined
+    decide(manager, pair, "undo")
+    assert CustomerCare.objects.get(pk="c1").language == "de"
+    assert list(CustomerCare.objects.filter(pk="A-1").values_list("language", flat=True)) == [has] * bool(has)
+
+
 def test_what_the_new_key_has_is_kept(pair: KeyChange, manager: Client) -> None:
     olga = make_staff("Success manager", username="olga", first_name="Olga")
     CustomerCare.objects.create(customer=pair.customer, owner=olga, notes="New notes")

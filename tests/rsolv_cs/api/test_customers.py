@@ -172,6 +172,7 @@ def test_a_row(program: tuple[Client, Client]) -> None:
         "missing_since": None,
         "owner": None,
         "do_not_contact": False,
+        "language": "",
     }
 
 
