@@ -50,6 +50,7 @@ class Person:
     port: int
     cookies: str
     chance: random.Random
+    begun: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     tag: str = ""
@@ -82,6 +83,7 @@ class Person:
                 self.tag = response.headers.get("ETag", self.tag)
         finally:
             connection.close()
+        self.begun.append(start)
         self.seconds.append(time.perf_counter() - start)
 
 
