@@ -90,8 +90,8 @@ def names(name: str, default: list[str]) -> list[str]:
 
 
 def languages(name: str) -> list[str]:
-    """The languages that people may choose, the first for who has chosen none; English alone by default."""
-    found = list(dict.fromkeys(one.lower() for one in names(name, ["en"])))
+    """The languages that people may choose, the first for who has chosen none; all by default."""
+    found = list(dict.fromkeys(one.lower() for one in names(name, list(LANGUAGES))))
     for one in found:
         if one not in LANGUAGES:
             raise ImproperlyConfigured(f"{name}: {one!r} is none of: {', '.join(LANGUAGES)}.")

@@ -18,12 +18,13 @@ from customers.core.replica.watch import WATCH, is_used
 from customers.core.sql import fetch
 from customers.core.storage import areas
 from customers.jobs.schema import lacking
+from customers.text.say import english
 
 logger = logging.getLogger(__name__)
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 """What those ask for who watch us, again and again; the last of them is elsewhere, and not for everybody."""
-OK, FAILING, LEFT_OUT = "ok", "failing", "left out"
+OK, FAILING, LEFT_OUT = "ok", "failing", english("left out")
 
 
 @require_safe

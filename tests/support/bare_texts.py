@@ -2,11 +2,10 @@
 
 A text is two words, or one with a capital; docstrings, SQL, logs, errors for programmers and the arguments of ``say``
 and its like are none. So are patterns of dates and numbers outside ``customers/text/written.py``.
-``python -m tests.support.bare_texts`` counts them into ``tests/data/bare_texts.csv``; with paths it lists them.
+``python -m tests.support.bare_texts analytics/alerts`` lists those of some files or folders.
 """
 
 import ast
-import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,6 @@ from pathlib import Path
 from tests.support import ROOT
 from tests.support.bare_templates import bare_in_html, bare_in_template
 
-COUNTS = ROOT / "tests" / "data" / "bare_texts.csv"
 APPS = ("analytics", "customers", "rsolv_cs")
 ENGLISH_ALWAYS = (
     "rsolv_cs/api/",  # programs read it
@@ -34,57 +32,6 @@ ENGLISH_ALWAYS = (
     "analytics/customer_list/export.py",  # a contract with whoever reads the files
     "customers/core/storage/",  # a run stores it, and operators read it in logs and from commands
 )
-TRANSLATED_FILES = (
-    "analytics/alerts/",
-    "analytics/digests/digest.py",
-    "analytics/digests/weekly.py",
-    "analytics/display/",
-    "analytics/models/alerts.py",
-    "analytics/models/deferrals.py",
-    "analytics/models/tasks.py",
-    "analytics/my_day/",
-    "analytics/pages/",
-    "analytics/portfolio/c",
-    "analytics/portfolio/figures.py",
-    "analytics/portfolio/kpis.py",
-    "analytics/portfolio/mi",
-    "analytics/portfolio/mo",
-    "analytics/portfolio/period.py",
-    "analytics/portfolio/s",
-    "analytics/preferences/",
-    "analytics/tasks/",
-    "analytics/wording.py",
-    "customers/core/pages.py",
-    "customers/text/choices.py",
-    "customers/text/say.py",
-    "customers/text/written.py",
-    "rsolv_cs/navigation.py",
-    "rsolv_cs/palette/",
-    "rsolv_cs/web/errors.py",
-    "rsolv_cs/web/language.py",
-    "rsolv_cs/web/problem.py",
-    "templates/admin/a",
-    "templates/admin/b",
-    "templates/admin/c",
-    "templates/admin/f",
-    "templates/admin/p",
-    "templates/admin/s",
-    "templates/admin/t",
-    "templates/analytics/alerts/",
-    "templates/analytics/display/",
-    "templates/analytics/my_day/",
-    "templates/analytics/pages/",
-    "templates/analytics/preferences/",
-    "templates/analytics/tasks/",
-    "templates/customers/core/",
-    "templates/emails/base.html",
-    "templates/emails/digest.",
-    "templates/emails/weekly.",
-    "templates/errors/",
-    "templates/palette/",
-    "templates/unfold/",
-)
-"""Files, and beginnings of their names, that have no bare text any more, and get none."""
 FORMATS_THEMSELVES = ("customers/text/written.py", "rsolv_cs/formats/")
 
 SPOKEN = {
@@ -226,26 +173,9 @@ def files() -> list[Path]:
     return [path for name, path in sorted(every.items()) if not name.startswith(ENGLISH_ALWAYS)]
 
 
-def counted_before() -> dict[str, int]:
-    """Return how many bare texts each file may have; a file that is not listed none."""
-    with COUNTS.open(newline="") as file:
-        return {row["file"]: int(row["bare"]) for row in csv.DictReader(file)}
-
-
-def write_counts() -> None:
-    """Count again."""
-    counts = {str(path.relative_to(ROOT)): len(bare_texts(path)) for path in files()}
-    with COUNTS.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "bare"])
-        writer.writerows((name, count) for name, count in counts.items() if count)
-
-
 def main(paths: Iterable[str]) -> None:
-    """List the bare texts of some files or folders; count those of all where none is named."""
-    wanted = [Path(path).resolve() for path in paths]
-    if not wanted:
-        write_counts()
+    """List the bare texts of some files or folders; of all where none is named."""
+    wanted = [Path(path).resolve() for path in paths] or [ROOT]
     for path in files():
         if any(path.is_relative_to(one) for one in wanted):
             for line, text in bare_texts(path):

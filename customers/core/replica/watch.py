@@ -18,6 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from customers.core.replica.connections import cut_off
 from customers.core.replica.lag import Lag
 from customers.core.replica.routing import REPLICA
+from customers.text.say import english
 
 if TYPE_CHECKING:
     # SQLite does without its driver.
@@ -37,15 +38,15 @@ _SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 
 
 class Why(StrEnum):
-    """Why the replica is not read from."""
+    """Why the replica is not read from, as operators and their programs are told."""
 
     NOTHING = ""
-    NOT_ASKED = "not asked yet"
-    NO_ANSWER = "no answer"
-    NO_REPLICA = "no replica any more"
-    ANOTHER = "a replica of another server"
-    BEHIND = "too far behind"
-    NO_PRIMARY = "no answer of the primary"
+    NOT_ASKED = english("not asked yet")
+    NO_ANSWER = english("no answer")
+    NO_REPLICA = english("no replica any more")
+    ANOTHER = english("a replica of another server")
+    BEHIND = english("too far behind")
+    NO_PRIMARY = english("no answer of the primary")
 
 
 @dataclass(frozen=True)

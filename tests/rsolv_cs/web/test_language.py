@@ -54,7 +54,8 @@ def test_a_browser_gets_what_it_likes_best_of_what_is_offered(accepts: str, lang
     assert asked_language(RequestFactory(headers={"Accept-Language": accepts}).get("/")) == language
 
 
-def test_what_is_not_offered_nobody_gets(olga: User) -> None:
+def test_what_is_not_offered_nobody_gets(olga: User, settings: Settings) -> None:
+    settings.OFFERED_LANGUAGES = ["en"]
     Preferences.objects.create(user=olga, language="de")
     page = as_user(olga, "de").get(PAGE)
     assert 'lang="en"' in page.text
@@ -103,7 +104,8 @@ def test_programs_are_told_in_english() -> None:
 
 
 def test_the_setting_takes_what_there_is() -> None:
-    assert values("OFFERED_LANGUAGES", DEBUG="1") == {"OFFERED_LANGUAGES": ["en"]}
+    assert values("OFFERED_LANGUAGES", DEBUG="1") == {"OFFERED_LANGUAGES": ["en", "de"]}
+    assert values("OFFERED_LANGUAGES", DEBUG="1", LANGUAGES="en") == {"OFFERED_LANGUAGES": ["en"]}
     assert values("OFFERED_LANGUAGES", DEBUG="1", LANGUAGES="de, EN,de") == {"OFFERED_LANGUAGES": ["de", "en"]}
     assert complaint(start(LANGUAGES="en,fr")) == "LANGUAGES: 'fr' is none of: en, de."
 
