@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from rest_framework.exceptions import ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.views import exception_handler
 
+from customers.core.replica.routing import reading_now
 from rsolv_cs.web.problem import problem
 
 HOW_TO_ASK = "There is no token. Send yours as `Authorization: Token rsolv_...` or as `x-api-key: rsolv_...`."
 
 
 def answer(error: Exception, context: dict[str, object]) -> HttpResponse | None:
-    """Answer an error as a problem, always in JSON; None where it is a fault of ours, which is told elsewhere."""
+    """Answer an error as a problem, always in JSON; None where it is a fault of ours, which is told elsewhere.
+
+    What a replica does not have is raised again, and asked of the primary.
+    """
+    if isinstance(error, Http404) and reading_now().from_replica:
+        return None
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error
 from django.db.models import Value
 from django.db.models.functions import Greatest
@@ -76,13 +77,13 @@ class ReplicaReads:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Ask the primary where the replica fails, or lacks what was asked for."""
         reading, match = routing.reading_now(), request.resolver_match
-        if match is None or not reading.from_replica or not isinstance(error, Error | Http404):
+        if match is None or not reading.from_replica or not isinstance(error, Error | Http404 | ObjectDoesNotExist):
             return None
         if is_unavailable(error) and not is_busy(error):
             WATCH.doubt()
         if isinstance(error, Error):
             logger.warning("The replica could not answer: %s", type(error).__name__)
-        reading.from_replica = False
+        reading.from_replica, reading.has_failed = False, True
         answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         render = getattr(answer, "render", None)
         return render() if render else answer
@@ -90,10 +91,11 @@ class ReplicaReads:
 
 def read_from_replica(request: HttpRequest, user: User, needed: int) -> None:
     """Let a request that looks read from the replica, where that has what was written up to a position."""
-    lately = timezone.now() - timedelta(seconds=kept_seconds())
+    reading, lately = routing.reading_now(), timezone.now() - timedelta(seconds=kept_seconds())
+    if reading.has_failed or request.method not in SAFE:
+        return
     # The row of an account that was just made may not be there, and each page asks for it.
-    if request.method in SAFE and user.date_joined < lately and WATCH.has(needed):
-        routing.reading_now().from_replica = True
+    reading.from_replica = user.date_joined < lately and WATCH.has(needed)
 
 
 def _remember(request: HttpRequest, response: HttpResponse, *, has_written: bool) -> None:

@@ -38,9 +38,10 @@ DECIDING = frozenset(
 
 @dataclass
 class Reading:
-    """What a request reads from, and whether it may have written."""
+    """What a request reads from, whether the replica has failed it, and whether it may have written."""
 
     from_replica: bool = False
+    has_failed: bool = False
     has_written: bool = False
 
 

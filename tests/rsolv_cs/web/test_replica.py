@@ -143,11 +143,17 @@ def test_a_token_that_is_revoked_is_gone_at_once(pair: Pair, site: Site, custome
 
 
 def test_a_row_that_the_replica_does_not_have_yet_is_found(pair: Pair, site: Site, customer: str) -> None:
-    reader = visitor(site)
+    reader, program = visitor(site), Visitor(site.port, headers={"X-Api-Key": token()})
+    pair.wait()
     pair.pause()
     made = make_customer(id=f"new{customer}")
     assert reader.get(f"/admin/customer/{made.pk}/")[0] == 200
     assert reader.get("/admin/customer/nobody/")[0] == 404
+    assert program.get(f"/api/v1/customers/{made.pk}")[0] == 200
+    assert program.get("/api/v1/customers/nobody")[0] == 404
+    # Nor does it have the account of this one, for which each answer looks.
+    program = Visitor(site.port, headers={"X-Api-Key": token()})
+    assert program.get(f"/api/v1/customers/{made.pk}")[0] == 200
 
 
 def test_an_account_that_was_just_made_reads_from_the_primary(pair: Pair, site: Site, customer: str) -> None:

@@ -6,21 +6,23 @@ The replica is here another session on the same database, which has everything a
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 
 import pytest
 from django.apps import apps
-from django.db import connections
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError, connections
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from customers.core.replica import routing
 from customers.core.replica.watch import WATCH, Verdict, Watch, Why
 from customers.core.sql import is_postgres
 from customers.models import Customer
-from tests.factories import load_demo_program, make_staff
+from rsolv_cs.api import reading
+from tests.factories import load_demo_program, make_customer, make_staff
 from tests.support.tokens import make_token, token_client
 from tests.support.walking import addresses
 
@@ -56,6 +58,7 @@ def asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, MIDDLEWARE]
     monkeypatch.setattr(Watch, "start", lambda _self: None)
     monkeypatch.setattr(WATCH, "verdict", lambda: Verdict(Why.NOTHING, 0.0, 2**62))
+    monkeypatch.setattr(reading, "is_used", lambda: True)
     asked = Asked()
     replica = connections["default"].copy("replica")
     connections["replica"] = replica
@@ -103,3 +106,34 @@ def is_of_page(sql: str) -> bool:
     first, *_joined = [*TABLE.findall(sql), ""]
     ours = {model._meta.db_table for model in apps.get_models()}
     return first in ours - deciding_tables() and sql.lstrip().startswith("SELECT")
+
+
+@pytest.mark.parametrize("failing", [OperationalError, InterfaceError, ProgrammingError])
+def test_what_the_replica_fails_is_answered_by_the_primary(asked: Asked, failing: type[Error]) -> None:
+    customer = make_customer()
+    user = make_staff("Program manager", is_superuser=True, date_joined=LONG_AGO)
+    client = Client()
+    client.force_login(user)
+    token = token_client(make_token(user, "read"))
+    list_page = reverse("admin:customers_customer_changelist")
+    for visitor, address in (
+        *((client, address) for address in ("/admin/", f"/admin/customer/{customer.pk}/", list_page)),
+        *((visitor, f"/api/v1/customers/{customer.pk}") for visitor in (client, token)),
+    ):
+        with failing_replica(failing) as failed:
+            response = visitor.get(address)
+        assert (response.status_code, failed) == (200, [True]), address
+        assert customer.email in response.text or address == "/admin/"
+
+
+@contextmanager
+def failing_replica(failing: type[Error]) -> Iterator[list[bool]]:
+    """Let each query of the replica fail; gives a list with an entry for each."""
+    failed: list[bool] = []
+
+    def fail(*_asked: object) -> None:
+        failed.append(True)
+        raise failing("terminating connection")
+
+    with connections["replica"].execute_wrapper(fail):
+        yield failed
