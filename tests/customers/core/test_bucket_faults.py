@@ -153,7 +153,9 @@ def test_an_upload_that_cannot_be_stored_is_told_and_leaves_nothing(
     assert (bucket.objects(), Upload.objects.count()) == ({}, 0)
 
 
-def test_an_upload_that_cannot_be_read_is_neither_loaded_nor_lost(manager: Client, door: Door) -> None:
+def test_an_upload_that_cannot_be_read_is_neither_loaded_nor_lost(
+    manager: Client, door: Door, bucket: FakeBucket
+) -> None:
     upload = uploaded(manager, "customers", csv_of("customers", customer_row(1)))
     with failing(door, "InternalError", "HEAD"):
         for response in (
@@ -165,7 +167,10 @@ def test_an_upload_that_cannot_be_read_is_neither_loaded_nor_lost(manager: Clien
         ):
             assert (response.status_code, response["Retry-After"]) == (503, "30")
             assert "The files cannot be reached" in response.text
-        assert said(manager.post(f"/admin/customers/importrun/upload/{upload.pk}/preview/", follow=True)) == []
+        manager.post(f"/admin/customers/importrun/upload/{upload.pk}/preview/")
+    why = f"s3://{bucket.name} answers with an error (500)"
+    page = manager.get(f"/admin/customers/importrun/upload/{upload.pk}/")
+    assert said(page) == [f"The preview cannot be stored: {why}. Tell the operator."]
     assert not Customer.objects.exists()
     assert loaded(manager, upload).created == 1
 
