@@ -184,7 +184,12 @@ class ScoringPolicyAdmin(ModelAdmin):
     @display(
         description=_("state"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="state",
-        label={PolicyState.DRAFT: "info", PolicyState.IN_FORCE: "success", PolicyState.PLANNED: "warning"},
+        label={
+            PolicyState.DRAFT: "info",
+            PolicyState.IN_FORCE: "success",
+            PolicyState.PLANNED: "warning",
+            PolicyState.REPLACED: "default",
+        },
     )
     def status(self, policy: ScoringPolicy) -> tuple[str, str]:
         """Say whether it scores anybody, as a pill."""

@@ -16,6 +16,9 @@ class Invitation(OutboxEntry):
     ``invited_at`` is part of the link, so that a new mail makes the link of the one before worthless.
     """
 
+    DECIDES_ACCESS = True
+    """Whoever has the link may set the account's password: never read from a replica."""
+
     class State(SpokenChoices):
         """Claimed by a process, sent, or not sent: no mail server, or it said no."""
 

@@ -37,7 +37,13 @@ class NightAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("state"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="state",
-        label={"done": "success", "warned": "warning", "failed": "danger", "interrupted": "warning"},
+        label={
+            "running": "default",
+            "done": "success",
+            "warned": "warning",
+            "failed": "danger",
+            "interrupted": "warning",
+        },
     )
     def status(self, night: Night) -> tuple[str, str]:
         """Say how the night ended, as a pill."""

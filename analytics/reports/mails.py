@@ -159,7 +159,7 @@ class _Run:
         if copies.filter(day=day).exists():
             return
         able = []
-        for person in mailing.row.recipients.all():
+        for person in mailing.row.recipients.order_by("pk"):
             if why := why_no_mail(person, self.exporting):
                 self.sent.skipped.append(f"{title}: {staff_name(person)}: {why}")
             else:

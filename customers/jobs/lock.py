@@ -6,7 +6,7 @@ import time
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -133,6 +133,10 @@ class _TransactionLock(_AdvisoryLock):
         self._was_held = True
 
     def release(self) -> None:
+        # The end of a connection is told without waiting: the next who takes the lock would be too early.
+        with suppress(Error):
+            if self._own.connection:
+                self._own.rollback()
         self._own.close()
 
 

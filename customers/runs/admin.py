@@ -59,7 +59,13 @@ class ImportRunAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("status"),  # type: ignore[arg-type]  # the theme types it as a str
         ordering="status",
-        label={"loaded": "success", "refused": "danger", "failed": "danger", "interrupted": "warning"},
+        label={
+            "running": "default",
+            "loaded": "success",
+            "refused": "danger",
+            "failed": "danger",
+            "interrupted": "warning",
+        },
     )
     def state(self, run: ImportRun) -> tuple[str, str]:
         """Return how the run ended, as a pill."""

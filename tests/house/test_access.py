@@ -117,7 +117,7 @@ def test_nobody_at_all_adds_changes_or_deletes_an_entry_of_the_audit() -> None:
 
 POLICY = {"name": "v3"}
 RULE = {"text": "x", "kind": "call", "condition": "at_risk", "urgency": "1", "rest_days": "1"}
-TEMPLATE = {"name": "x", "situation": "check_in", "subject": "x", "body": "x"}
+TEMPLATE = {"name": "x", "situation": "check_in", "subject": "x", "body": "x", "language": "en"}
 PASSWORDS = {"password1": "quite a long one", "password2": "quite a long one"}
 REPORT = {"name": "x", "as_of": "newest", "format": "csv", "query": "status=at_risk", "shared": "on"}
 TOKEN = {"name": "CI", "service": "ci", "role": "{role}", "scopes": "read", "expires": "{tomorrow}", "per_minute": "9"}

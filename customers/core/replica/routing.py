@@ -19,7 +19,6 @@ from customers.core.log_context import holding
 REPLICA = "replica"
 DECIDING = frozenset(
     {
-        "analytics.invitation",
         "auth.group",
         "auth.permission",
         "axes.accessattempt",
@@ -33,7 +32,10 @@ DECIDING = frozenset(
         "sessions.session",
     }
 )
-"""What says who may do what: what was taken from somebody a moment ago is not to be had from a replica."""
+"""What says who may do what: what was taken from somebody a moment ago is not to be had from a replica.
+
+A model of an app above says so by ``DECIDES_ACCESS = True``.
+"""
 
 
 @dataclass
@@ -79,7 +81,8 @@ class Router:
 
     def db_for_read(self, model: type[Model], **_hints: object) -> str:
         """Return where a model's rows are read."""
-        return DEFAULT_DB_ALIAS if model._meta.label_lower in DECIDING else database_of_reads()
+        decides = model._meta.label_lower in DECIDING or getattr(model, "DECIDES_ACCESS", False)
+        return DEFAULT_DB_ALIAS if decides else database_of_reads()
 
     def db_for_write(self, _model: type[Model], **_hints: object) -> str:
         """Return where they are written, and note that they may be."""

@@ -33,7 +33,8 @@ _WAIT_SECONDS = 0.02
 _LSN = "CAST(pg_wal_lsn_diff({}, '0/0') AS bigint)"
 _WRITTEN = _LSN.format("pg_current_wal_lsn()")
 _INSERTED = _LSN.format("pg_current_wal_insert_lsn()")
-_REPLAYED = _LSN.format("pg_last_wal_replay_lsn()")
+_REPLAYED = f"COALESCE({_LSN.format('pg_last_wal_replay_lsn()')}, 0)"
+"""0 on a server that was never a replica."""
 _SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 
 
@@ -112,7 +113,7 @@ class Watch:
             connections[DEFAULT_DB_ALIAS].close()
             self._note(Verdict(Why.NO_PRIMARY, at=now))
             return
-        asked = f"SELECT CAST(pg_is_in_recovery() AS int), COALESCE({_REPLAYED}, 0), ({_SYSTEM})"
+        asked = f"SELECT CAST(pg_is_in_recovery() AS int), {_REPLAYED}, ({_SYSTEM})"
         try:
             is_replica, replayed, its_system = _numbers(REPLICA, asked)
         except Error:

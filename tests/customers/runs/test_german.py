@@ -95,7 +95,7 @@ def test_the_quarantine_and_its_fixes(client: Client, tmp_path: Path) -> None:
     read(
         client,
         "/admin/customers/quarantinedrow/",
-        "Alle gezeigten erneut einspielen",
+        "Alle angezeigten erneut einspielen",
         "Keine E-Mail-Adresse",
         "Zeile 3 korrigieren",
         "Offen (1)",

@@ -173,7 +173,7 @@ def test_a_replica_is_connected_to_as_the_primary_is_and_given_up_soon() -> None
     )
     replica = found["DATABASES"]["replica"]  # type: ignore[index]  # of JSON
     assert (replica["HOST"], replica["NAME"], replica["CONN_HEALTH_CHECKS"]) == ("replica", "cs", True)
-    assert replica["DISABLE_SERVER_SIDE_CURSORS"]
+    assert replica["ENGINE"] == "customers.core.postgresql"
     assert replica["OPTIONS"] == {
         "connect_timeout": 4,
         "tcp_user_timeout": 5_000,
