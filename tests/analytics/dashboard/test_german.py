@@ -57,7 +57,7 @@ def test_the_words_are_those_of_the_list_and_its_filters(client: Client) -> None
     assert "Score bis: 50" in words(main_part(page))
     assert rows(page)[0][1] == "⚠ Gefährdet"
     refused = client.get("/admin/?owner=&score_min=80&score_max=20")
-    assert "Score bis: 20 liegt unter dem niedrigsten gefragten Score, 80." in notices(refused)
+    assert "Score bis: 20 liegt unter dem niedrigsten gewählten Score, 80." in notices(refused)
 
 
 @pytest.mark.usefixtures("manager")

@@ -81,7 +81,7 @@ def test_forecasts(reader: Client) -> None:
         "722 Prognosen , 121 Kunden , 4 Monatsenden (31. Dez. 2024 bis 31. März 2025): 268 verstummt .",
         "Verfahren: logistische Regression.",
         "0,86",
-        "40 Fälle von Verstummen vorhergesagt . Der Median wurde 12 Tage vor dem 30. ruhigen Tag vorhergesagt.",
+        "40 Fälle von Verstummen vorhergesagt . Der Median wurde 12 Tage vor dem 30. stillen Tag vorhergesagt.",
         "besser",
     )
     says(reader, "/admin/forecast/cases/?cases=quiet-top-10", "Verstummt", "70 %", "Prognosen von 4")
