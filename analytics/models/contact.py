@@ -82,7 +82,8 @@ class MailTemplate(models.Model):
 
     def _translation_faults(self) -> list[str]:
         if (original := self.translation_of) is None:
-            return []
+            is_taken = self.pk and self.translations.filter(language=self.language).exists()
+            return [gettext("There is a translation into this language already.")] if is_taken else []
         found = []
         if original.pk == self.pk or original.translation_of_id or (self.pk and self.translations.exists()):
             found.append(gettext("A translation has none itself, and is of a template that is none."))

@@ -45,6 +45,12 @@ class MailTemplateAdmin(ModelAdmin):
         """Begin in the language that most people here write."""
         return {"language": str(settings.OFFERED_LANGUAGES[0]), **super().get_changeform_initial_data(request)}
 
+    def save_model(self, request: HttpRequest, obj: Model, form: forms.Form, change: bool) -> None:
+        """Store the template; its translations go with it into another situation."""
+        super().save_model(request, obj, form, change)
+        if isinstance(obj, MailTemplate):
+            trail.update_rows(obj.translations.exclude(situation=obj.situation), situation=obj.situation)
+
     def render_change_form(
         self,
         request: HttpRequest,

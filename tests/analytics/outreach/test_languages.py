@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from analytics.models import MailTemplate
 from customers.models import CustomerCare
 from customers.text.languages import language_choices
-from tests.factories import make_customer
+from tests.factories import make_customer, make_staff
 from tests.support.contacting import ACME, make_sofia, typed_into
 from tests.support.pages import main_part, words
 
@@ -114,6 +114,20 @@ def test_a_translation_is_of_one_original_and_into_another_language(values: dict
     with pytest.raises(ValidationError) as error:
         wrong.full_clean()
     assert why in error.value.messages
+
+
+def test_an_original_gets_no_language_of_its_translations(hello: MailTemplate) -> None:
+    hello.language = "de"
+    with pytest.raises(ValidationError) as error:
+        hello.full_clean()
+    assert error.value.messages == ["There is a translation into this language already."]
+
+
+def test_translations_go_with_their_original_into_another_situation(client: Client, hello: MailTemplate) -> None:
+    client.force_login(make_staff("Program manager"))
+    sent = {"name": "Hello", "situation": "welcome", "subject": "S", "body": "B", "active": "on", "language": "en"}
+    assert client.post(f"/admin/analytics/mailtemplate/{hello.pk}/change/", sent).status_code == 302
+    assert set(MailTemplate.objects.values_list("name", "situation")) == {("Hello", "welcome"), ("Hallo", "welcome")}
 
 
 def test_what_has_translations_becomes_none(hello: MailTemplate) -> None:
