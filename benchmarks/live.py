@@ -24,7 +24,7 @@ from itertools import cycle
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.load import BEGINS_AFTER, CUSTOMERS, PEOPLE, ROWS, Person, write_night
 from benchmarks.pages import Installation, machine, new_database, row, verdict, write_program
@@ -56,7 +56,7 @@ async def follow(port: int, cookies: str, until: float) -> tuple[bool, list[floa
                 except TimeoutError:
                     break
                 told.append(time.monotonic())
-    except (ConnectionClosed, InvalidStatus, OSError) as error:
+    except (ConnectionClosed, InvalidHandshake, OSError) as error:
         print(error, file=sys.stderr)
         return False, told
     return True, told
@@ -110,9 +110,11 @@ class Turns:
 @contextmanager
 def live_process(ours: Installation) -> Iterator[subprocess.Popen[bytes]]:
     """The process of the sockets."""
+    socket = Path(ours.environment["LIVE_SOCKET"])
+    socket.unlink(missing_ok=True)  # that of an earlier turn
     process = subprocess.Popen([sys.executable, "manage.py", "live"], env=ours.environment)
     try:
-        while not Path(ours.environment["LIVE_SOCKET"]).is_socket():
+        while not socket.is_socket():
             time.sleep(0.1)
         yield process
     finally:
@@ -136,17 +138,29 @@ def nights(ours: Installation, drops: Iterator[Path], until: float, ran: list[tu
         ran.append((began, time.perf_counter(), done.returncode))
 
 
-def people_at_work(
-    database: str, ours: Installation, port: int, drops: Iterator[Path], minutes: float, found: Turns
-) -> None:
+@dataclass(frozen=True)
+class Place:
+    """Where a turn takes place: the program, its server, the cookies of a visitor and of each socket, the nights."""
+
+    database: str
+    ours: Installation
+    port: int
+    visitor: str
+    sockets: list[str]
+    drops: Iterator[Path]
+    minutes: float
+
+
+def people_at_work(place: Place, found: Turns) -> None:
     """One turn: people at the pages, nights beside them, and somebody who edits."""
-    cookies = ours.work("prepare")["cookies"]
     ran: list[tuple[float, float, int]] = []
-    people = [Person(port, cookies, random.Random(number)) for number in range(PEOPLE[database])]
-    until = time.monotonic() + 60 * minutes
+    people = [Person(place.port, place.visitor, random.Random(number)) for number in range(PEOPLE[place.database])]
+    seconds = 60 * place.minutes
+    until = time.monotonic() + seconds
     threads = [threading.Thread(target=person.work, args=[until]) for person in people]
-    threads.append(threading.Thread(target=nights, args=[ours, drops, time.perf_counter() + 60 * minutes, ran]))
-    with ours.editor() as edit:
+    night_after_night = [place.ours, place.drops, time.perf_counter() + seconds, ran]
+    threads.append(threading.Thread(target=nights, args=night_after_night))
+    with place.ours.editor() as edit:
         for thread in threads:
             thread.start()
         while time.monotonic() < until:
@@ -162,20 +176,17 @@ def people_at_work(
     found.codes |= {code for _began, _ended, code in ran}
 
 
-def with_sockets(
-    database: str, ours: Installation, port: int, drops: Iterator[Path], minutes: float, found: Turns
-) -> None:
+def with_sockets(place: Place, found: Turns) -> None:
     """One turn with 500 sockets; and what became of them, and the memory of their process."""
-    sessions = ours.work("sessions", str(SOCKETS // OF_A_PERSON))["cookies"]
-    with live_process(ours) as live:
+    with live_process(place.ours) as live:
         # Five hundred browsers are on other machines, so they take nothing from the pages of this one.
         command = ["nice", "-n", "19", sys.executable, "-m", "benchmarks.live"]
-        command += ["--follow", str(port), "--minutes", str(minutes)]
+        command += ["--follow", str(place.port), "--minutes", str(place.minutes)]
         client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert client.stdin
-        client.stdin.write(json.dumps(sessions * OF_A_PERSON))
+        client.stdin.write(json.dumps(place.sockets))
         client.stdin.close()
-        people_at_work(database, ours, port, drops, minutes, found)
+        people_at_work(place, found)
         assert client.stdout
         found.ends.append(json.loads(client.stdout.read()))
         found.mib = max(found.mib, peak_mib(live))
@@ -191,11 +202,14 @@ def measure(database: str, base: Path, folder: Path, drops: Iterator[Path], minu
         ours.work("load", str(folder))
         for days in ("7", "0"):
             ours.work("score", days)
+        visitor = ours.work("prepare")["cookies"]
+        people = ours.work("sessions", str(SOCKETS // OF_A_PERSON))["cookies"]
         with ours.server() as port:
-            people_at_work(database, ours, port, drops, minutes, without)
-            with_sockets(database, ours, port, drops, minutes, sockets)
-            with_sockets(database, ours, port, drops, minutes, sockets)
-            people_at_work(database, ours, port, drops, minutes, without)
+            place = Place(database, ours, port, visitor, people * OF_A_PERSON, drops, minutes)
+            people_at_work(place, without)
+            with_sockets(place, sockets)
+            with_sockets(place, sockets)
+            people_at_work(place, without)
     dropped, deaf, told = (sum(end[what] for end in sockets.ends) for what in ("dropped", "deaf", "told"))
     rate = max(end["rate"] for end in sockets.ends)
     is_reached = not dropped and not deaf and rate <= MOST_A_SECOND and sockets.mib <= MAX_MIB

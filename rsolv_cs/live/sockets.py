@@ -19,7 +19,10 @@ from rsolv_cs.monitoring import counted
 
 logger = logging.getLogger(__name__)
 
-ASK_SECONDS = 1.0
+ASK_SECONDS, LONGEST_PAUSE = 1.0, 3.0
+"""From one question to the next; the longer where many were told. Who is logged out hears of it in time all the same."""
+SHARE_OF_A_CORE = 0.04
+"""Telling takes no more where something changes all the time: 500 pages are then told every other second."""
 CHECK_SECONDS = 25.0
 """So that who is logged out elsewhere hears of it within half a minute."""
 MOST_OF_A_USER = 5
@@ -43,7 +46,7 @@ class _Session:
 
 
 class Sockets:
-    """The sockets of a process, for which it asks for the state's name once a second."""
+    """The sockets of a process, for which it asks for the state's name once a second or less often."""
 
     def __init__(self) -> None:
         # One thread, because one question at a time is asked.
@@ -75,12 +78,13 @@ class Sockets:
             self._sessions.pop(socket.session, None)
 
     async def run(self) -> None:
-        """Ask once a second while there is anybody to be told, until cancelled."""
+        """Ask once a second while there is anybody to be told, until cancelled; less often where that is much work."""
         while True:
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.thread_time()
             if self._open:
                 await self._turn()
-            await asyncio.sleep(max(0.0, began + ASK_SECONDS - time.monotonic()))
+            pause = pause_after(time.thread_time() - worked)
+            await asyncio.sleep(max(0.0, began + pause - time.monotonic()))
 
     async def _turn(self) -> None:
         """Close the sockets of who may have none any more, and tell the others what they were not told yet."""
@@ -123,6 +127,11 @@ class Sockets:
             return await asyncio.get_running_loop().run_in_executor(self._database, answer)
         finally:
             self._waiting -= 1
+
+
+def pause_after(worked: float) -> float:
+    """Return how many seconds after a turn's begin the next one begins, by how many its work took of a core."""
+    return min(max(ASK_SECONDS, worked / SHARE_OF_A_CORE), LONGEST_PAUSE)
 
 
 def _look(due: Mapping[str, _Session]) -> tuple[str, str, set[str]]:

@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection
 from customers.audit import trail
 from customers.core.sql import fetch, is_postgres
 from customers.models import Engagement, ImportRun, InboxEvent
+from rsolv_cs.live.sockets import pause_after
 from rsolv_cs.live.state import state_name
 from rsolv_cs.login import sessions
 from rsolv_cs.management.commands.live import NICE
@@ -58,6 +59,12 @@ def site(
 def test_pages_go_first_where_the_processors_are_busy(site: Site) -> None:
     live, web = (os.getpriority(os.PRIO_PROCESS, process.pid) for process in (site.live, site.web))
     assert live == min(web + NICE, 19)
+
+
+@pytest.mark.parametrize(("worked", "pause"), [(0, 1), (0.04, 1), (0.08, 2), (0.1, 2.5), (0.2, 3), (9, 3)])
+def test_the_more_work_it_is_to_tell_the_less_often_pages_are_told(worked: float, pause: float) -> None:
+    # A twenty-fifth of a core at most; after three seconds in any case, since who is logged out must hear of it.
+    assert pause_after(worked) == pytest.approx(pause)
 
 
 def change() -> None:
