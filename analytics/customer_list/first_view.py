@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import Exists, OuterRef
 from django.http import QueryDict
 
 from analytics.models import PortfolioDay, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
-from customers.models import CustomerCare
 
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
@@ -56,8 +54,13 @@ class UnassignedKey(page_cache.StateKey):
 def unassigned(portfolio: PortfolioDay, version: StateVersion) -> int:
     """Return how many customers of a scored date nobody looks after now.
 
-    One query, which looks at each of them; so the answer is kept.
+    One query, which looks at those with an owner; so the answer is kept. How many there are is known, unless an
+    undone import took some away.
     """
-    owned = Exists(CustomerCare.objects.filter(customer=OuterRef("customer_id"), owner__isnull=False))
-    nobodys = Snapshot.objects.filter(~owned, date=portfolio.date).order_by()
-    return page_cache.get_or_set(UnassignedKey(version=version, day=portfolio.date), nobodys.count)
+
+    def count() -> int:
+        snapshots = Snapshot.objects.filter(date=portfolio.date).order_by()
+        owned = snapshots.filter(customer__care__owner__isnull=False).count()
+        return max((snapshots.count() if portfolio.stale else portfolio.listed) - owned, 0)
+
+    return page_cache.get_or_set(UnassignedKey(version=version, day=portfolio.date), count)

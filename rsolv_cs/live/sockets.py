@@ -20,7 +20,7 @@ from rsolv_cs.monitoring import counted
 logger = logging.getLogger(__name__)
 
 ASK_SECONDS, LONGEST_PAUSE = 1.0, 3.0
-"""From one question to the next; the longer where many were told. Who is logged out hears of it in time all the same."""
+"""From one question to the next; the longer where many are told, and yet who is logged out hears of it in time."""
 SHARE_OF_A_CORE = 0.04
 """Telling takes no more where something changes all the time: 500 pages are then told every other second."""
 CHECK_SECONDS = 25.0

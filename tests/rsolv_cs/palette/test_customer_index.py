@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from analytics.models import Snapshot
 from analytics.page_cache.version import DataVersion
 from analytics.segments.filters import searched
+from customers.core.sql import is_postgres
 from customers.models import Customer
 from customers.text.fold import fold
 from rsolv_cs.palette.customer_index import CustomerIndex, _customers_as_text
@@ -63,6 +64,20 @@ def test_the_index_is_kept_for_a_version_of_the_data() -> None:
     customer("k2", "Acme Two")
     assert CustomerIndex.current(old).find(["acme"], 8) == ["k1"]
     assert CustomerIndex.current(new).find(["acme"], 8) == ["k1", "k2"]
+    forget()
+
+
+def test_on_postgresql_the_index_is_kept_as_long_as_no_text_changes_whatever_is_scored() -> None:
+    if not is_postgres():
+        pytest.skip("SQLite has no function for a digest of texts")
+    customer("k1", "Acme")
+    kept = CustomerIndex.current(DataVersion(1, "", 1))
+    assert CustomerIndex.current(DataVersion(2, "", 2)) is kept
+    Customer.objects.filter(pk="k1").update(github_username="rocket")
+    changed = CustomerIndex.current(DataVersion(3, "", 3))
+    assert changed.find(["rocket"], 8) == ["k1"]
+    Customer.objects.filter(pk="k1").update(organization="rocket", github_username="Acme")
+    assert CustomerIndex.current(DataVersion(4, "", 4)) is not changed
     forget()
 
 
