@@ -279,7 +279,7 @@ OIDC_ALLOWED_DOMAINS = environment.domains("OIDC_ALLOWED_DOMAINS")
 OIDC_ROLE_CLAIM = environment.text("OIDC_ROLE_CLAIM")
 OIDC_ROLES = environment.pairs("OIDC_ROLES")
 OIDC_REQUIRED_ACR = environment.text("OIDC_REQUIRED_ACR").split()
-OIDC_LABEL = environment.text("OIDC_LABEL", "single sign-on")
+OIDC_LABEL = environment.text("OIDC_LABEL")
 OIDC_LINK_ACCOUNTS = environment.flag("OIDC_LINK_ACCOUNTS")
 OIDC_ONLY = environment.flag("OIDC_ONLY")
 # What mozilla-django-oidc asks for besides; where the provider is found, rsolv_cs/sso/discovery.py says.

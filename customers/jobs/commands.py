@@ -17,6 +17,7 @@ from customers.audit import trail
 from customers.audit.trail import Actor, user_name
 from customers.core.database_errors import first_line, is_unavailable
 from customers.core.signals import command_done
+from customers.jobs import argparse_words
 from customers.jobs.lock import LockHeld, job_lock
 from customers.jobs.schema import lacking
 from customers.text.say import Words, english, say, say_n
@@ -63,13 +64,15 @@ class SpokenCommand(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command for a command line."""
-        with override(settings.OFFERED_LANGUAGES[0]):
+        with override(settings.OFFERED_LANGUAGES[0]), argparse_words.speaking():
             super().run_from_argv(argv)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> CommandParser:
         """Return the parser, whose help says what the command is about."""
         self.help = str(self.about)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        argparse_words.translate_options(parser)
+        return parser
 
 
 class AuditedCommand(SpokenCommand):

@@ -19,6 +19,7 @@ from analytics.outreach.draft import sender_name
 from customers.audit import trail
 from customers.text.say import english, in_english
 from rsolv_cs.people.links import InvitationLinks
+from rsolv_cs.sso.discovery import label
 
 LINKS = InvitationLinks()
 _NO_MAIL = _("No email can be sent from here, because EMAIL_URL is not set.")
@@ -63,8 +64,7 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
     invitation.refresh_from_db()
     user = invitation.user
     # Where nobody has a password, the first login by the provider takes the invitation.
-    provider = settings.OIDC_LABEL if settings.OIDC_ONLY else ""
-    link = f"{site}{reverse('sso') if provider else LINKS.path_for(user)}"
+    link = f"{site}{reverse('sso') if settings.OIDC_ONLY else LINKS.path_for(user)}"
     if not message.is_on():
         with in_english(), transaction.atomic():
             outbox.record(invitation, outbox.Outcome(outbox.Result.REFUSED, str(_NO_MAIL)))
@@ -73,8 +73,8 @@ def send(invitation: Invitation, by: User, site: str) -> MailOutcome:
             )
         return MailOutcome(str(_NO_MAIL), link)
     context = {"greeting": sender_name(user), "by": sender_name(by), "login": user.get_username(), "link": link}
-    context["provider"] = provider
     with language_of(user):
+        context["provider"] = label() if settings.OIDC_ONLY else ""
         subject = gettext("Your invitation to RSOLV Customer Success")
         mail = render_email("invitation", subject, {**context, "days": settings.INVITATION_DAYS})
     session = SmtpSession()

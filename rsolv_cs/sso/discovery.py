@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import jwt
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext
 
 from customers.text.say import english
 from rsolv_cs.sso.fetch import request_json
@@ -37,6 +38,11 @@ class Provider:
 def is_on() -> bool:
     """Return whether people can log in by a provider."""
     return bool(settings.OIDC_ISSUER and settings.OIDC_RP_CLIENT_ID and settings.OIDC_RP_CLIENT_SECRET)
+
+
+def label() -> str:
+    """Return what pages and mails call the provider, in the reader's language where the operator gave it no name."""
+    return settings.OIDC_LABEL or gettext("single sign-on")
 
 
 def provider() -> Provider:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django import template
 from django.conf import settings
 
-from rsolv_cs.sso.discovery import is_on
+from rsolv_cs.sso.discovery import is_on, label
 
 register = template.Library()
 
@@ -22,4 +22,4 @@ class Offer:
 @register.simple_tag
 def sso_offer() -> Offer:
     """Return what is offered."""
-    return Offer(is_on(), settings.OIDC_LABEL, settings.OIDC_ONLY)
+    return Offer(is_on(), label(), settings.OIDC_ONLY)

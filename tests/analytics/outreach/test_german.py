@@ -8,8 +8,9 @@ from django.core import mail
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from analytics.models import Message, Task
+from analytics.models import MailTemplate, Message, Task
 from analytics.outreach.scheduled import cancel
+from tests.factories import make_staff
 from tests.support.contacting import ACME, preview, send
 from tests.support.german import english_left, reads_german
 from tests.support.pages import said, words
@@ -84,3 +85,13 @@ def test_an_act_on_several_is_german_and_can_be_undone(client: Client) -> None:
     again = client.post("/admin/bulk/task/", form)
     assert said(client.get(again["Location"])) == ["2 Kunden übersprungen: Diese Aufgabe ist dort schon offen."]
     assert Task.objects.filter(what="Ask how it goes").count() == 2
+
+
+def test_a_templates_form_says_what_is_deleted_as_german_does(client: Client, settings: Settings) -> None:
+    manager = make_staff("Program manager")
+    reads_german(manager, settings)
+    client.force_login(manager)
+    template = MailTemplate.objects.get(situation="check_in")
+    page = words(client.get(f"/admin/analytics/mailtemplate/{template.pk}/change/").text)
+    assert "E-Mail-Vorlage löschen" in page
+    assert "Löschen E-Mail-Vorlage" not in page

@@ -34,7 +34,7 @@ def test_they_are_read() -> None:
         {"cs-team": "Success manager", "CN=lead,OU=cs": "Program manager"},
         "groups openid",
         ["mfa", "gold"],
-        "single sign-on",
+        "",
         False,
         False,
     ]
