@@ -29,6 +29,7 @@ from customers.jobs.lock import LockHeld
 from customers.models import Customer, CustomerCare, data_date
 from customers.text.say import english, in_english, say, say_n
 from rsolv_cs.operations.demo_feeds import write_feeds
+from rsolv_cs.operations.demo_letters import add_translations
 from rsolv_cs.operations.demo_work import add_draft, add_history, add_work
 from rsolv_cs.operations.large_program import add_customers
 
@@ -74,6 +75,7 @@ class Command(AuditedCommand):
                 with tempfile.TemporaryDirectory() as folder:
                     days = _load(feeds or Path(folder), is_large=size == "large")
                 logins = _add_logins()
+                add_translations()
                 day = evaluate().day
                 if day:
                     add_work(day)

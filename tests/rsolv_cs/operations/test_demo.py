@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from analytics.models import Alert, Board, Message, PortfolioDay, Preferences, Report, Snapshot, Task
+from analytics.models import Alert, Board, MailTemplate, Message, PortfolioDay, Preferences, Report, Snapshot, Task
 from customers.clock import program_today
 from customers.models import Customer, CustomerCare, Engagement, Event, Feedback, ImportRun, Onboarding, QuarantinedRow
 from rsolv_cs.management.commands import demo
@@ -115,7 +115,7 @@ def test_an_empty_database_gets_the_program_and_a_login_for_each_role_once(clien
     }
 
     assert_there_is_a_login_for_each_role(client)
-    in_care = CustomerCare.objects.order_by("pk").values_list("customer", "owner__username")
+    in_care = CustomerCare.objects.exclude(owner=None).order_by("pk").values_list("customer", "owner__username")
     assert list(in_care) == [(pk, "success") for pk in ("c1001", "c1002", "c1003", "c1009")]
 
     before = stored()
@@ -273,3 +273,19 @@ def test_it_runs_after_migrate_in_a_process_of_its_own(own_database: str) -> Non
     done = manage("demo")
     assert (done.code, done.err) == (0, "")
     assert done.lines == ["Loaded the demo program and scored 62 days.", ADDRESS, *LOGINS]
+
+
+def test_each_template_has_a_german_translation_and_a_customer_who_is_written_to_in_german(client: Client) -> None:
+    run("demo")
+    german = MailTemplate.objects.filter(language="de").order_by("pk")
+    assert [one.translation_of_id for one in german] == list(
+        MailTemplate.objects.filter(language="en").order_by("pk").values_list("pk", flat=True)
+    )
+    for one in german:
+        one.full_clean()
+    assert [one.name for one in german][3:6] == ["Check-in (de)", "Glückwunsch (de)", "Willkommen (de)"]
+
+    client.force_login(User.objects.get(username="success"))
+    page = client.get(reverse("analytics:contact", args=["c1005"])).text
+    assert "Liebes Team von {organization},\n\nIhr Team mergt" in page
+    assert "Hello {organization}" not in page
