@@ -7,7 +7,9 @@ from datetime import date, datetime
 from django.utils.translation import gettext, gettext_lazy
 
 from customers.text import written
+from customers.text.codes import code_in_words
 from customers.text.say import Words, kept_by_language, say, say_n
+from customers.text.sentences import sentence
 
 ACTIVITY_TREND = gettext_lazy("Activity trend")
 """Never just "trend", which would be read as the score's."""
@@ -99,18 +101,21 @@ def known_of(known: int, onboarded: int) -> str:
     return say("of {known} of {onboarded} onboarded", known=known, onboarded=onboarded) if known < onboarded else ""
 
 
+@sentence
 @kept_by_language(1_000)
-def at_risk_with(score: int) -> str:
+def at_risk_with(*, score: int) -> str:
     """Say that a customer is at risk; kept, since thousands of alerts say it of the same scores."""
     return say("At risk with a score of {score}", score=score)
 
 
-def silent_since_signup(days: int) -> str:
+@sentence
+def silent_since_signup(*, days: int) -> str:
     """Say that a customer was never active."""
     return say_n("No activity in the {number} day since signup", "No activity in the {number} days since signup", days)
 
 
-def silent_since(days: int, last_active: date) -> str:
+@sentence
+def silent_since(*, days: int, last_active: date) -> str:
     """Say for how long a customer has not been active."""
     return say_n(
         "No activity for {number} day, since {day}",
@@ -120,21 +125,36 @@ def silent_since(days: int, last_active: date) -> str:
     )
 
 
-def blocked_for(days: int, blocker: str, *, at_least: bool) -> str:
+@sentence
+def blocked_for(*, days: int, blocker: str, at_least: bool) -> str:
     """Say for how long something holds a customer up, or ``at_least`` for how long."""
+    words = code_in_words(blocker)
     if at_least:
         return say_n(
             "Blocked for at least {number} day: {blocker}",
             "Blocked for at least {number} days: {blocker}",
             days,
-            blocker=blocker,
+            blocker=words,
         )
-    return say_n("Blocked for {number} day: {blocker}", "Blocked for {number} days: {blocker}", days, blocker=blocker)
+    return say_n("Blocked for {number} day: {blocker}", "Blocked for {number} days: {blocker}", days, blocker=words)
 
 
-def no_first_pr(days: int) -> str:
+@sentence
+def no_first_pr(*, days: int) -> str:
     """Say that a customer has no PR so many days after its signup."""
     return say_n("No first PR {number} day after signup", "No first PR {number} days after signup", days)
+
+
+@sentence
+def rule_turned_off() -> str:
+    """Say why an alert is closed that nobody asks for any more."""
+    return gettext("The rule was turned off")
+
+
+@sentence
+def rule_deleted() -> str:
+    """Say why an alert is closed that has no rule any more."""
+    return gettext("The rule was deleted")
 
 
 def one_line(text: str, most: int) -> str:

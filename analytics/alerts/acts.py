@@ -1,8 +1,9 @@
-"""What people do with alerts, beside acknowledging them: each is done to those that still need it, and counted."""
+"""What people do with alerts: each is done to those that still need it, and counted."""
 
 from datetime import date
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from analytics.models.alerts import AlertQuerySet
 from analytics.models.tasks import MAX_REASON_LENGTH
@@ -12,6 +13,12 @@ from customers.audit.trail import update_rows
 from customers.models import Customer
 
 MAX_NOTE_LENGTH = 5_000
+
+
+def acknowledge(alerts: AlertQuerySet, by: User) -> int:
+    """Say that somebody has seen those that are open and not acknowledged yet; return how many."""
+    fresh = alerts.open().filter(acknowledged_at=None)
+    return update_rows(fresh, acknowledged_at=timezone.now(), acknowledged_by=by.get_username())
 
 
 def unacknowledge(alerts: AlertQuerySet) -> int:
@@ -42,11 +49,11 @@ def append_note(alerts: AlertQuerySet, text: str) -> int:
 def create_tasks(alerts: AlertQuerySet, what: str, due: date, by: User) -> int:
     """Create a task for each customer of the alerts who has no such task; return how many.
 
-    It is the customer's owner's who may act, or that of whoever creates it; its reason is the alert's text.
+    It is the customer's owner's who may act, or that of whoever creates it; its reason is what they read there.
     """
     with_owner = alerts.exclude(customer=None).select_related("customer__care__owner")
     reasons: dict[Customer, str] = {}
     for alert in with_owner.order_by("rule__severity", "pk"):
         if alert.customer:
-            reasons.setdefault(alert.customer, one_line(alert.text, MAX_REASON_LENGTH))
+            reasons.setdefault(alert.customer, one_line(alert.words, MAX_REASON_LENGTH))
     return len(workflow.take_for_each(reasons, what, due, by))

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from analytics.models import Alert, AlertRule, EventKind
+from analytics.models.alerts import ended_by
 from analytics.webhook_events.announce import Told, Value, announce
-from analytics.wording import one_line
 from customers.clock import program_today
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
-
-MAX_ENDING_LENGTH = 200
+from customers.text.sentences import Said
 
 
 @dataclass
@@ -23,18 +22,17 @@ class Changes:
     reworded: list[Alert] = field(default_factory=list)
     closed: list[Alert] = field(default_factory=list)
 
-    def close(self, pk: int, day: date, now: datetime, ending: str, text: str) -> None:
-        """Let an alert close; ``text`` says how it ended."""
-        ending_text = one_line(text, MAX_ENDING_LENGTH)
-        self.closed.append(Alert(pk=pk, closed_on=day, closed_at=now, ending=ending, ending_text=ending_text))
+    def close(self, pk: int, day: date, now: datetime, ending: str, said: Said) -> None:
+        """Let an alert close, as is ``said``."""
+        self.closed.append(Alert(pk=pk, closed_on=day, closed_at=now, ending=ending, **ended_by(said)))
 
     def store(self) -> None:
         """Write the changes, and tell other tools of them."""
         # Close before creating: only one open alert per rule and feed is allowed.
-        _update(self.closed, "closed_on", "closed_at", "ending", "ending_text")
+        _update(self.closed, "closed_on", "closed_at", "ending", "ending_text", "ending_said")
         Alert.objects.bulk_create(self.raised, batch_size=BATCH_SIZE)
-        _update(self.worse, "text", "value", "worse_on", "worse_at")
-        _update(self.reworded, "text")
+        _update(self.worse, "text", "said", "value", "worse_on", "worse_at")
+        _update(self.reworded, "text", "said")
         if self.closed:
             announce(closed([alert.pk for alert in self.closed]))
         if self.raised:
@@ -43,12 +41,13 @@ class Changes:
 
 def _update(alerts: list[Alert], *names: str) -> None:
     """Write these fields, all alerts with the same values at once: ``bulk_update`` takes minutes for thousands."""
-    alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    alike: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
-        alike[tuple(getattr(alert, name) for name in names)].append(alert.pk)
-    for values, keys in alike.items():
-        for some in batches(keys):
-            Alert.objects.filter(pk__in=some).update(**dict(zip(names, values, strict=True)))
+        alike[repr([getattr(alert, name) for name in names])].append(alert)
+    for same in alike.values():
+        values = {name: getattr(same[0], name) for name in names}
+        for some in batches([alert.pk for alert in same]):
+            Alert.objects.filter(pk__in=some).update(**values)
 
 
 def opened(alerts: Iterable[Alert]) -> Iterator[Told]:

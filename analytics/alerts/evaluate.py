@@ -14,18 +14,18 @@ from analytics.alerts.candidates import inputs_of
 from analytics.alerts.changes import Changes
 from analytics.alerts.kinds import EVERYBODY, FEED_KINDS, KINDS, CustomerKind, FeedKind, Vanished
 from analytics.alerts.own_rules.kind import customer_kind
-from analytics.alerts.rules import Decision, Transition, decide
+from analytics.alerts.rules import Transition, decide
 from analytics.clock import alert_moment
 from analytics.models import Alert, AlertRule, PortfolioDay
+from analytics.models.alerts import told_by
 from analytics.nights.feed_health import FeedHealth
-from analytics.wording import one_line
+from analytics.wording import rule_turned_off
 from customers.audit import trail
 from customers.core.limits import batches
 from customers.core.sql import table_of, temporary_keys
 from customers.models import Customer
 from customers.text.say import english, in_english
 
-MAX_TEXT_LENGTH = 500
 _CONCERNED = "alerts_concern"
 """The temporary table of the customers whose alerts alone are evaluated."""
 _CUSTOMERS_AT_ONCE = 20_000
@@ -143,21 +143,19 @@ def _of_customers(kind: CustomerKind, rule: AlertRule, day: date, now: datetime,
     changes = Changes()
     for inputs in inputs_of(kind, rule, day, among):
         decision, alert = decide(kind, rule, inputs), inputs.open
+        if not decision.said:
+            continue
         if decision.transition == Transition.RAISE:
-            news = {"text": _text(decision), "value": decision.value}
+            news = {**told_by(decision.said), "value": decision.value}
             changes.raised.append(
                 Alert(rule=rule, customer_id=inputs.customer_id, opened_on=day, raised_at=now, **news)
             )
         elif alert and decision.transition == Transition.WORSEN:
-            news = {"text": _text(decision), "value": decision.value}
+            news = {**told_by(decision.said), "value": decision.value}
             changes.worse.append(Alert(pk=alert.pk, worse_on=day, worse_at=now, **news))
         elif alert and decision.transition == Transition.CLOSE:
-            changes.close(alert.pk, day, now, decision.ending, decision.text)
+            changes.close(alert.pk, day, now, decision.ending, decision.said)
     return changes
-
-
-def _text(decision: Decision) -> str:
-    return one_line(decision.text, MAX_TEXT_LENGTH)
 
 
 def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime) -> Changes:
@@ -165,22 +163,22 @@ def _of_feeds(rule: AlertRule, kind: FeedKind, health: FeedHealth, now: datetime
     changes, problems, today = Changes(), kind.problems(rule, health), health.today
     known = {alert.feed: alert for alert in Alert.objects.open().filter(rule=rule, customer=None)}
     for feed, problem in problems.items():
-        text, alert = one_line(problem.text, MAX_TEXT_LENGTH), known.get(feed)
-        news = {"text": text, "value": problem.value}
+        told, alert = told_by(problem.said), known.get(feed)
         if alert is None:
-            changes.raised.append(Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, **news))
+            new = Alert(rule=rule, feed=feed, opened_on=today, raised_at=now, value=problem.value, **told)
+            changes.raised.append(new)
         elif kind.is_worse(alert.value, problem.value):
-            changes.worse.append(Alert(pk=alert.pk, worse_on=today, worse_at=now, **news))
-        elif alert.text != text:
-            changes.reworded.append(Alert(pk=alert.pk, text=text))
+            changes.worse.append(Alert(pk=alert.pk, worse_on=today, worse_at=now, value=problem.value, **told))
+        elif (alert.text, alert.said) != (told["text"], told["said"]):
+            changes.reworded.append(Alert(pk=alert.pk, **told))
     for feed, alert in known.items():
         if feed not in problems:
-            changes.close(alert.pk, today, now, Alert.Ending.RECOVERED, kind.recovery_text(rule, feed))
+            changes.close(alert.pk, today, now, Alert.Ending.RECOVERED, kind.says_when_over(rule, feed))
     return changes
 
 
 def _turn_off(rule: AlertRule, day: date, now: datetime) -> Changes:
     changes = Changes()
     for key in Alert.objects.open().filter(rule=rule).values_list("pk", flat=True):
-        changes.close(key, day, now, Alert.Ending.RULE_OFF, english("The rule was turned off"))
+        changes.close(key, day, now, Alert.Ending.RULE_OFF, rule_turned_off.of())
     return changes

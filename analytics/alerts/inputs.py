@@ -66,9 +66,8 @@ class AlertInputs:
 
     @property
     def ended_contract(self) -> str:
-        """The status of a contract that is over, in words; '' if it is not."""
-        over = self.contract_status in Customer.Status.over()
-        return str(Customer.Status(self.contract_status).label) if over else ""
+        """The status of a contract that is over; '' if it is not."""
+        return self.contract_status if self.contract_status in Customer.Status.over() else ""
 
     @property
     def inactive_reason(self) -> InactiveReason:

@@ -15,10 +15,10 @@ from typing import ClassVar
 from django.db.models import Case, Count, Exists, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
-from django.utils.translation import gettext
 
+from analytics.alerts import words
 from analytics.alerts.inputs import NEWS_DAYS, AlertInputs
-from analytics.forecast.bands import LIKELY, band_in_words, band_of, shown_percent
+from analytics.forecast.bands import LIKELY, shown_percent
 from analytics.models import (
     Alert,
     AlertRule,
@@ -33,9 +33,7 @@ from analytics.models import (
 from analytics.nights.feed_health import FeedHealth, FeedProblem, quarantined
 from analytics.scoring.health_status import InactiveReason
 from analytics.wording import at_risk_with, blocked_for, no_first_pr, silent_since, silent_since_signup
-from customers.text.codes import code_in_words
-from customers.text.say import say, say_n
-from customers.text.written import percentage
+from customers.text.sentences import Said
 
 FALL_DAYS = 7
 WORSE_POINTS = 5
@@ -101,12 +99,12 @@ class CustomerKind(AlertKind, ABC):
         """Return the value that would grow worse."""
 
     @abstractmethod
-    def text(self, inputs: AlertInputs) -> str:
-        """Say the alert in words."""
+    def says(self, inputs: AlertInputs) -> Said:
+        """Return what the alert says."""
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        """Say in words how the alert ended."""
-        return say("{status} with a score of {score}", status=HealthStatus(inputs.status).label, score=inputs.score)
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        """Return how the alert ended."""
+        return words.status_with_score.of(status=inputs.status, score=inputs.score)
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         """Count the recovery days of the ``recent`` dates, for each customer ``among`` those with an open alert."""
@@ -134,8 +132,8 @@ class AtRisk(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return inputs.score
 
-    def text(self, inputs: AlertInputs) -> str:
-        return at_risk_with(inputs.score)
+    def says(self, inputs: AlertInputs) -> Said:
+        return at_risk_with.of(score=inputs.score)
 
     def _is_worse(self, before: int, now: int) -> bool:
         return now <= before - WORSE_POINTS
@@ -166,19 +164,18 @@ class Inactive(CustomerKind):
             return None
         return (inputs.day - (inputs.last_active or inputs.signup_date)).days
 
-    def text(self, inputs: AlertInputs) -> str:
+    def says(self, inputs: AlertInputs) -> Said:
         if inputs.inactive_reason == InactiveReason.CONTRACT:
-            status = inputs.ended_contract.lower()
-            return say("Account status: {status}", status=status) if status else gettext("Inactive by account status")
+            status = inputs.ended_contract
+            return words.account_status.of(status=status) if status else words.inactive_by_account.of()
         if inputs.last_active is None:
-            return silent_since_signup(inputs.days_since_signup)
-        return silent_since((inputs.day - inputs.last_active).days, inputs.last_active)
+            return silent_since_signup.of(days=inputs.days_since_signup)
+        return silent_since.of(days=(inputs.day - inputs.last_active).days, last_active=inputs.last_active)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
+    def says_when_over(self, inputs: AlertInputs) -> Said:
         if inputs.last_active is None:
-            return super().recovery_text(inputs)
-        status = HealthStatus(inputs.status).label.lower()
-        return say("Active on {day}, {status}", day=inputs.last_active, status=status)
+            return super().says_when_over(inputs)
+        return words.active_again.of(day=inputs.last_active, status=inputs.status)
 
 
 class Fell(CustomerKind):
@@ -198,17 +195,11 @@ class Fell(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return inputs.fall
 
-    def text(self, inputs: AlertInputs) -> str:
-        return say_n(
-            "Score fell by {number} point in 7 days, from {highest} to {score}",
-            "Score fell by {number} points in 7 days, from {highest} to {score}",
-            inputs.fall,
-            highest=inputs.highest or 0,
-            score=inputs.score,
-        )
+    def says(self, inputs: AlertInputs) -> Said:
+        return words.score_fell.of(points=inputs.fall, highest=inputs.highest or 0, score=inputs.score)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        return say("No longer falling, with a score of {score}", score=inputs.score)
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        return words.no_longer_falling.of(score=inputs.score)
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         histories: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
@@ -250,12 +241,12 @@ class Blocked(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return inputs.days_blocked
 
-    def text(self, inputs: AlertInputs) -> str:
+    def says(self, inputs: AlertInputs) -> Said:
         longer = inputs.may_be_blocked_longer
-        return blocked_for(inputs.days_blocked, code_in_words(inputs.blocker), at_least=longer)
+        return blocked_for.of(days=inputs.days_blocked, blocker=inputs.blocker, at_least=longer)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        return gettext("Onboarded") if inputs.onboarded else gettext("No longer blocked")
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        return words.no_longer_blocked.of(onboarded=inputs.onboarded)
 
 
 class NoFirstPr(CustomerKind):
@@ -273,11 +264,11 @@ class NoFirstPr(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return inputs.days_since_signup
 
-    def text(self, inputs: AlertInputs) -> str:
-        return no_first_pr(inputs.days_since_signup)
+    def says(self, inputs: AlertInputs) -> Said:
+        return no_first_pr.of(days=inputs.days_since_signup)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        return gettext("First PR generated")
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        return words.first_pr_generated.of()
 
 
 class LikelyQuiet(CustomerKind):
@@ -301,14 +292,15 @@ class LikelyQuiet(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return shown_percent(inputs.quiet)
 
-    def text(self, inputs: AlertInputs) -> str:
-        return say("Likely to go quiet: {probable}", probable=percentage(self.value(inputs) or 0))
+    def says(self, inputs: AlertInputs) -> Said:
+        return words.likely_to_go_quiet.of(percent=self.value(inputs) or 0)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        if inputs.quiet is None:
-            return gettext("No longer forecast, as there was no activity for 90 days")
-        band = band_in_words(ForecastTarget.QUIET, band_of(inputs.quiet))
-        return f"{band}: {percentage(self.value(inputs) or 0)}"
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        return (
+            words.no_longer_forecast.of()
+            if inputs.quiet is None
+            else words.forecast_of_quiet.of(thousandths=inputs.quiet)
+        )
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         forecast = ForecastDay.objects.filter(target=ForecastTarget.QUIET, model__isnull=False, date__in=recent)
@@ -327,9 +319,9 @@ class FeedKind(AlertKind):
         """Return what is wrong with which feed."""
         return health.problems
 
-    def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        """Say in words how the alert ended."""
-        return gettext("The feed is back to normal") if feed else gettext("The nightly run is back to normal")
+    def says_when_over(self, rule: AlertRule, feed: str) -> Said:
+        """Return how the alert ended."""
+        return words.back_to_normal.of(is_feed=bool(feed))
 
 
 class Quarantined(FeedKind):
@@ -338,12 +330,8 @@ class Quarantined(FeedKind):
     def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
         return quarantined(rule.n)
 
-    def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        return say_n(
-            "Fewer than {number} row of the feed in quarantine",
-            "Fewer than {number} rows of the feed in quarantine",
-            rule.n,
-        )
+    def says_when_over(self, rule: AlertRule, feed: str) -> Said:
+        return words.few_in_quarantine.of(limit=rule.n)
 
 
 class Webhooks(FeedKind):
@@ -351,11 +339,11 @@ class Webhooks(FeedKind):
 
     def problems(self, rule: AlertRule, health: FeedHealth) -> dict[str, FeedProblem]:
         off = WebhookEndpoint.objects.given_up().values_list("name", "off_because")
-        said = [say("Webhook “{name}” is off. {because}", name=name, because=because) for name, because in off]
-        return {"": FeedProblem("", " ".join(said), len(said))} if said else {}
+        each = tuple(words.webhook_off.of(name=name, because=because) for name, because in off)
+        return {"": FeedProblem("", words.webhooks_off.of(each=each), len(each))} if each else {}
 
-    def recovery_text(self, rule: AlertRule, feed: str) -> str:
-        return gettext("No webhook is off because of its receiver")
+    def says_when_over(self, rule: AlertRule, feed: str) -> Said:
+        return words.no_webhook_off.of()
 
 
 class Vanished(AlertKind):

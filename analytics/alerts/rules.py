@@ -11,10 +11,11 @@ date on which an alert was raised is scored again and its condition no longer ho
 from dataclasses import dataclass
 from enum import Enum
 
+from analytics.alerts import words
 from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import CustomerKind
 from analytics.models import Alert, AlertRule
-from customers.text.say import say
+from customers.text.sentences import Said
 
 Ending = Alert.Ending
 
@@ -33,12 +34,17 @@ class Transition(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of an alert, with its words."""
+    """What becomes of an alert, and what it says from then on."""
 
     transition: Transition
-    text: str = ""
+    said: Said | None = None
     value: int | None = None
     ending: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return that in the reader's language; '' where it says nothing new."""
+        return str(self.said or "")
 
 
 NOTHING = Decision(Transition.NOTHING)
@@ -49,20 +55,16 @@ def decide(kind: CustomerKind, rule: AlertRule, inputs: AlertInputs) -> Decision
     alert, is_met = inputs.open, kind.is_met(inputs, rule.n)
     if alert is None:
         raised = is_met and _may_raise(kind, inputs)
-        return Decision(Transition.RAISE, kind.text(inputs), kind.value(inputs)) if raised else NOTHING
+        return Decision(Transition.RAISE, kind.says(inputs), kind.value(inputs)) if raised else NOTHING
     if inputs.ended_contract and (alert.acknowledged_at or not kind.while_contract_over):
-        return Decision(
-            Transition.CLOSE,
-            say("Account status: {status}", status=inputs.ended_contract.lower()),
-            ending=Ending.ENDED,
-        )
+        over = words.account_status.of(status=inputs.ended_contract)
+        return Decision(Transition.CLOSE, over, ending=Ending.ENDED)
     if not is_met and alert.opened_on == inputs.day:
-        words = say("Withdrawn: the data for {day} changed", day=inputs.day)
-        return Decision(Transition.CLOSE, words, ending=Ending.WITHDRAWN)
+        return Decision(Transition.CLOSE, words.withdrawn.of(day=inputs.day), ending=Ending.WITHDRAWN)
     if inputs.recovery_days >= rule.recovery:
-        return Decision(Transition.CLOSE, kind.recovery_text(inputs), ending=Ending.RECOVERED)
+        return Decision(Transition.CLOSE, kind.says_when_over(inputs), ending=Ending.RECOVERED)
     if is_met and kind.is_worse(alert.value, kind.value(inputs)):
-        return Decision(Transition.WORSEN, kind.text(inputs), kind.value(inputs))
+        return Decision(Transition.WORSEN, kind.says(inputs), kind.value(inputs))
     return NOTHING
 
 

@@ -3,13 +3,14 @@
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max
-from django.utils.translation import gettext
 
+from analytics.alerts import words
 from analytics.alerts.changes import Changes
 from analytics.alerts.inputs import NEWS_DAYS
 from analytics.models import Alert, AlertRule
+from analytics.models.alerts import told_by
 from customers.models import Customer, FeedName, ImportRun
-from customers.text.say import say, say_n
+from customers.text.sentences import Said
 
 LISTED = "/admin/?owner=&only=missing#customers"
 """Where the customers are listed whom the feed lacks, whoever owns them."""
@@ -28,17 +29,16 @@ def judge(rule: AlertRule, today: date, now: datetime) -> Changes:
         if ending := _ending(alert, missing, rule.n, runs):
             changes.close(alert.pk, today, now, Alert.Ending.RECOVERED, ending)
         else:
-            former, alert.text = alert.text, _words(alert.run, missing)
+            told = _told(alert.run, missing)
             if missing >= (alert.value or 0) + rule.n:
-                alert.value, alert.worse_on, alert.worse_at = missing, today, now
-                changes.worse.append(alert)
-            elif alert.text != former:
-                changes.reworded.append(alert)
+                changes.worse.append(Alert(pk=alert.pk, worse_on=today, worse_at=now, value=missing, **told))
+            elif (alert.text, alert.said) != (told["text"], told["said"]):
+                changes.reworded.append(Alert(pk=alert.pk, **told))
             return changes
     if runs:
         oldest, missing = runs[0], _missing_since(runs[0])
         new = {"feed": FeedName.CUSTOMERS, "run": oldest, "opened_on": today, "raised_at": now}
-        changes.raised.append(Alert(rule=rule, text=_words(oldest, missing), value=missing, **new))
+        changes.raised.append(Alert(rule=rule, value=missing, **new, **_told(oldest, missing)))
     return changes
 
 
@@ -50,29 +50,23 @@ def _runs_that_raise(rule: AlertRule, now: datetime) -> list[ImportRun]:
     return [run for run in recent if Customer.objects.filter(missing_since=run).count() >= rule.n]
 
 
-def _ending(alert: Alert, missing: int, n: int, runs: list[ImportRun]) -> str:
-    """Return why the alert closes; '' while it holds."""
+def _ending(alert: Alert, missing: int, n: int, runs: list[ImportRun]) -> Said | None:
+    """Return why the alert closes; None while it holds."""
     if not missing:
-        return gettext("All of them are in the feed again")
+        return words.all_are_back.of()
     if missing < n:
-        return say("Fewer than {limit} are still missing: {missing}", limit=str(n), missing=str(missing))
+        return words.few_are_missing.of(limit=n, missing=missing)
     if alert.acknowledged_at is None:
-        return ""
+        return None
     if any(run.started_at > alert.acknowledged_at for run in runs):
-        return gettext("Acknowledged; more are missing since")
+        return words.more_are_missing.of()
     later = ImportRun.objects.accepted().filter(feed=FeedName.CUSTOMERS, started_at__gt=alert.acknowledged_at)
-    return say("Acknowledged, and no {limit} more are missing since", limit=str(n)) if later.exists() else ""
+    return words.no_more_are_missing.of(limit=n) if later.exists() else None
 
 
 def _missing_since(run: ImportRun) -> int:
     return Customer.objects.filter(missing_since__gte=run.pk).count()
 
 
-def _words(run: ImportRun, missing: int) -> str:
-    return say_n(
-        "{number} customer is missing from customers.csv since run {run} of {moment}",
-        "{number} customers are missing from customers.csv since run {run} of {moment}",
-        missing,
-        run=str(run.pk),
-        moment=run.started_at,
-    )
+def _told(run: ImportRun, missing: int) -> dict[str, object]:
+    return told_by(words.customers_vanished.of(missing=missing, run=run.pk, moment=run.started_at))

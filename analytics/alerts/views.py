@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from analytics.alerts import acts
-from analytics.alerts.acknowledge import acknowledge
 from analytics.alerts.forms import MAX_ALERTS, ActForm, AlertNoteForm
 from analytics.alerts.listing import alert_list, in_full, matching_alerts
 from analytics.models import Alert
@@ -158,7 +157,7 @@ def _apply(request: StaffRequest, form: ActForm) -> tuple[int, str]:
     those = _rows(chosen)
     match data["action"]:
         case "acknowledge":
-            return acknowledge(those, request.user), gettext("acknowledged")
+            return acts.acknowledge(those, request.user), gettext("acknowledged")
         case "unacknowledge":
             return acts.unacknowledge(those), gettext("unacknowledged")
         case "snooze":
@@ -201,7 +200,7 @@ def _snooze(request: StaffRequest, chosen: AlertQuerySet, until: date) -> tuple[
             "Before, {who} had snoozed it until {day}: {alert}.",
             who=name_of_login(before.snoozed_by),
             day=before.snoozed_until or "",
-            alert=before.text,
+            alert=before.words,
         )
         messages.info(request, said)
     return acts.snooze_alerts(those, until, request.user), say("snoozed until {day}", day=until)

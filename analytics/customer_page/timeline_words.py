@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 
 from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row
 from analytics.models import Deferral, HealthStatus, Message, PlaybookRun, Stage, Task
+from analytics.models.alerts import in_words as alert_in_words
 from analytics.portfolio.milestones import Milestone
 from analytics.wording import DASH, counted
 from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
@@ -175,14 +176,15 @@ def _deferral(row: Row) -> str:
 
 
 def _alert(row: Row) -> str:
-    alert = row.text or ""
+    made_of, _mark, more = (row.more or "").partition(SEPARATOR)
+    alert = alert_in_words(json.loads(made_of or "null"), row.text or "")
     match row.kind:
-        case "noted" if row.more:
-            return say("Note on the alert “{alert}”: {note}", alert=alert, note=row.more)
+        case "noted" if more:
+            return say("Note on the alert “{alert}”: {note}", alert=alert, note=more)
         case "noted":
             return say("Note taken off the alert “{alert}”", alert=alert)
         case "put_off":
-            return say("Alert snoozed until {day}: {alert}", day=date.fromisoformat(row.more or ""), alert=alert)
+            return say("Alert snoozed until {day}: {alert}", day=date.fromisoformat(more), alert=alert)
         case "raised":
             return say("Alert: {alert}", alert=alert)
         case "acknowledged":

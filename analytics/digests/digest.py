@@ -151,14 +151,14 @@ def _section(sort: Sort, alerts: AlertQuerySet, today: date) -> Section:
 def _line(alert: Alert, today: date) -> Line:
     name = customer_label(alert.customer.organization) if alert.customer else alert.about
     link = customer_address(alert.customer_id) if alert.customer_id else address_of(LISTED) if alert.run_id else ""
-    return Line(name, link, one_line(alert.text, 200), _hint(alert))
+    return Line(name, link, one_line(alert.words, 200), _hint(alert))
 
 
 def _hint(alert: Alert) -> str:
     """Say when the alert was raised, and what has become of it."""
     raised = alert.opened_on
     if alert.closed_on:
-        return one_line(alert.ending_text, 120)
+        return one_line(alert.ending_words, 120)
     if alert.acknowledged_at:
         who = one_line(name_of_login(alert.acknowledged_by), 40)
         return say("raised {day}, acknowledged by {who}", day=raised, who=who)

@@ -1,25 +1,50 @@
 """What to be told of, what is told, and to whom it was sent."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, JSONField, Q, Value, When
 from django.db.models.deletion import Collector
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.outgoing.outbox import OutboxEntry
+from analytics.wording import one_line, rule_deleted
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.choices import SpokenChoices
-from customers.text.say import english, say
+from customers.text.say import in_english, say
+from customers.text.sentences import Said, spoken
 from customers.text.text_fields import LongText
 
+MAX_TEXT_LENGTH, MAX_ENDING_LENGTH = 500, 200
 _RANK = models.SmallIntegerField()
+
+
+@lru_cache(1_000)
+def told_by(said: Said) -> dict[str, object]:
+    """Return the columns of what an alert says; kept, as thousands say the same. Nobody changes what is returned."""
+    return {"text": _in_english(said, MAX_TEXT_LENGTH), "said": said.stored()}
+
+
+def ended_by(said: Said) -> dict[str, object]:
+    """Return the columns of how an alert ended."""
+    return {"ending_text": _in_english(said, MAX_ENDING_LENGTH), "ending_said": said.stored()}
+
+
+def _in_english(said: Said, most: int) -> str:
+    with in_english():
+        return one_line(str(said), most)
+
+
+def in_words(said: object, text: str) -> str:
+    """Return what an alert says in the reader's language, by the two columns of it."""
+    return one_line(spoken(said, text), MAX_TEXT_LENGTH)
 
 
 def close_with_rule(
@@ -34,8 +59,10 @@ def close_with_rule(
         "closed_on": timezone.localdate(),
         "closed_at": timezone.now(),
         "ending": Alert.Ending.RULE_OFF,
-        "ending_text": english("The rule was deleted"),
+        **ended_by(rule_deleted.of()),
     }
+    # The collector asks for what can be hashed.
+    closing["ending_said"] = Value(closing["ending_said"], JSONField())
     for column in Alert._meta.fields:
         if column.name in closing:
             collector.add_field_update(column, closing[column.name], still_open)
@@ -226,6 +253,8 @@ class Alert(models.Model):
     The dates are scored dates, for a feed the days of the nights. The moments (``raised_at``, ``worse_at``,
     ``closed_at``) say what has happened since somebody was last told. ``value`` is what grows worse: the score, the
     points it fell, days, rows or customers. ``acknowledged_by`` and ``snoozed_by`` are logins: they outlive users.
+    ``text`` and ``ending_text`` are English, for programs and searches; ``said`` and ``ending_said`` are what they are
+    made of, of which ``words`` and ``ending_words`` are made for a reader. Those of before have none.
     """
 
     class Ending(SpokenChoices):
@@ -241,14 +270,16 @@ class Alert(models.Model):
     feed = models.CharField(max_length=20, choices=FeedName, blank=True)
     opened_on = models.DateField()
     closed_on = models.DateField(null=True, blank=True)
-    text = models.CharField(max_length=500)
+    text = models.CharField(max_length=MAX_TEXT_LENGTH)
+    said = JSONField(null=True, blank=True, editable=False)
     worse_on = models.DateField(_("last date on which it grew worse"), null=True, blank=True)
     worse_at = models.DateTimeField(null=True, blank=True)
     value = models.IntegerField(_("value when it was raised, or at its worst"), null=True, blank=True)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(max_length=10, choices=Ending, blank=True)
-    ending_text = models.CharField(max_length=200, blank=True)
+    ending_text = models.CharField(max_length=MAX_ENDING_LENGTH, blank=True)
+    ending_said = JSONField(null=True, blank=True, editable=False)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
     snoozed_until = models.DateField(_("snoozed until"), null=True, blank=True)
@@ -280,6 +311,16 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def words(self) -> str:
+        """What it says, in the reader's language."""
+        return in_words(self.said, self.text)
+
+    @property
+    def ending_words(self) -> str:
+        """How it ended, in the reader's language."""
+        return in_words(self.ending_said, self.ending_text)
 
     @property
     def about(self) -> str:

@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from analytics.alerts.acknowledge import acknowledge
+from analytics.alerts.acts import acknowledge
 from analytics.models import Alert, PortfolioDay, RecommendationRule, Snapshot, Task
 from analytics.my_day.deferrals import UNDO_DEFERRALS, bring_back, dismiss, snooze
 from analytics.my_day.forms import CallForm, CompleteForm, DismissForm, SnoozeForm

@@ -1,11 +1,14 @@
 """What was done today about customers: one query for all of them."""
 
+import json
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Q, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext
 
 from analytics.models import Alert, Deferral, Task
+from analytics.models.alerts import in_words
 from analytics.my_day.facts import (
     Kind,
     WorkFact,
@@ -21,6 +24,9 @@ from customers.models import Note
 from customers.text.say import say
 from customers.text.written import clock
 
+_MARK = "\x1f"
+"""Stands between what an alert's words are made of and its text: JSON has no such character."""
+
 
 def done_today(which: Q, today: date) -> WorkFacts:
     """Return by customer what was done today: letters, calls, tasks, alerts that were seen, and what was put aside."""
@@ -29,6 +35,8 @@ def done_today(which: Q, today: date) -> WorkFacts:
     snoozes, dismissals = put_aside.exclude(until=None), put_aside.filter(until=None)
     taken, closed = Task.objects.filter(created_at__gte=begin), Task.objects.filter(closed_at__gte=begin)
     alerts = Alert.objects.exclude(customer=None).filter(acknowledged_at__gte=begin)
+    made_of = Coalesce(Cast("said", TextField()), Value("null"))
+    told = Concat(made_of, Value(_MARK), "text", output_field=TextField())
     return read(
         [
             source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
@@ -37,7 +45,7 @@ def done_today(which: Q, today: date) -> WorkFacts:
             source(contacts_since(begin), which, Kind.CONTACT, "created_at", who="author", more="kind"),
             source(taken, which, Kind.TASK, "created_at", who="created_by", more="what"),
             source(closed, which, Kind.TASK_CLOSED, "closed_at", who="closed_by", more="what"),
-            source(alerts, which, Kind.ACKNOWLEDGED, "acknowledged_at", who="acknowledged_by", more="text"),
+            source(alerts, which, Kind.ACKNOWLEDGED, "acknowledged_at", who="acknowledged_by", more=told),
         ]
     )
 
@@ -58,7 +66,8 @@ def _deed(fact: WorkFact) -> str:
         case Kind.TASK_CLOSED:
             return say("Task closed: {task}", task=fact.more)
         case Kind.ACKNOWLEDGED:
-            return say("Alert acknowledged: {alert}", alert=fact.more)
+            made_of, _mark, text = fact.more.partition(_MARK)
+            return say("Alert acknowledged: {alert}", alert=in_words(json.loads(made_of), text))
         case _ if fact.more == Note.Kind.CALL:
             return gettext("Called")
         case _ if fact.more == Note.Kind.MEETING:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from django.db.models import CharField, DateField, F, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
@@ -129,7 +130,7 @@ def source(
     *,
     day: str | TruncDate = "",
     who: str = "",
-    more: str | Cast = "",
+    more: str | Combinable = "",
 ) -> Rows:
     """Return rows as facts, in the columns that ``read`` reads; the names are those of their fields."""
     nothing = Value("", output_field=CharField())
@@ -138,7 +139,7 @@ def source(
         "at_moment": F(moment) if isinstance(moment, str) else moment,
         "on_day": (F(day) if isinstance(day, str) else day) if day else Value(None, output_field=DateField()),
         "whose": F(who) if who else nothing,
-        "said": (F(more) if isinstance(more, str) else more) if more else nothing,
+        "details": (F(more) if isinstance(more, str) else more) if more else nothing,
     }
     named: Rows = rows.filter(which).order_by().annotate(**columns)
-    return named.values_list("fact", "customer_id", "at_moment", "on_day", "whose", "said")
+    return named.values_list("fact", "customer_id", "at_moment", "on_day", "whose", "details")

@@ -174,7 +174,7 @@ def _work_item(
 
 def _reasons(snapshot: Snapshot, earlier: Earlier | None, alerts: Sequence[Alert]) -> list[str]:
     """Return the reasons by health and by alerts, none said twice; of a blocker, the alert tells the days."""
-    by_alert = [(AlertRule.Kind(one.rule.kind) if one.rule else None, one.text) for one in alerts]
+    by_alert = [(AlertRule.Kind(one.rule.kind) if one.rule else None, one.words) for one in alerts]
     blocked = next((text for kind, text in by_alert if kind == AlertRule.Kind.BLOCKED), "")
     by_health = dict(reasons_by_health(snapshot, earlier))
     if blocked and AlertRule.Kind.BLOCKED in by_health:

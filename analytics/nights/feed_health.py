@@ -5,23 +5,22 @@ them. What would is a date that has been scored with engagement that is refused,
 little; then what is computed from engagement raises and closes no alert.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
 from django.db.models import Count
 from django.utils import timezone
-from django.utils.text import capfirst
-from django.utils.translation import gettext_lazy
 
 from analytics.models import Night, PortfolioDay
-from analytics.nights.ledger import ALERTS, FAILED, SKIPPED, STEPS, step_name
+from analytics.nights import feed_words
+from analytics.nights.ledger import ALERTS, FAILED, SKIPPED, STEPS
 from analytics.portfolio.figures import FRESH_DAYS
 from customers.feeds.declarations import FEEDS
 from customers.imports.feed_states import FeedState, feed_states
 from customers.models import FeedName, ImportRun, QuarantinedRow, newest_in_files
-from customers.text.say import say, say_n
+from customers.text.sentences import Said
 
 NIGHT = ""
 """What stands in the place of a feed where a step of the night failed."""
@@ -35,15 +34,13 @@ PLAUSIBLE_DIVISOR = 2
 LOOK_BACK_DAYS = 28
 MIN_COMPARED = 2
 
-_HELD = gettext_lazy("Alerts that are computed from engagement are paused until it is there.")
-
 
 @dataclass(frozen=True)
 class FeedProblem:
-    """What is wrong with a feed, in words; ``value`` is the days it is late, or the rows in quarantine."""
+    """What is wrong with a feed; ``value`` is the days it is late, or the rows in quarantine."""
 
     feed: str
-    text: str
+    said: Said
     value: int | None = None
 
 
@@ -70,44 +67,38 @@ class FeedHealth:
                 found[name] = problem
         if failed := _failed_step():
             found[NIGHT] = failed
-        if reason := self.held_back:
-            known = found.get(FeedName.ENGAGEMENT)
-            text = f"{known.text} {_HELD}" if known else f"{reason[0].upper()}{reason[1:]}. {_HELD}"
-            found[FeedName.ENGAGEMENT] = FeedProblem(FeedName.ENGAGEMENT, text, known.value if known else None)
+        if reason := self._why_held_back:
+            if known := found.get(FeedName.ENGAGEMENT):
+                paused = FeedProblem(known.feed, feed_words.paused_beside.of(problem=known.said), known.value)
+            else:
+                paused = FeedProblem(FeedName.ENGAGEMENT, feed_words.paused_because.of(reason=reason))
+            found[FeedName.ENGAGEMENT] = paused
         return found
 
     @property
     def held_back(self) -> str:
         """Why nothing may be concluded from the engagement behind the scored date; '' where it can be believed."""
-        return self._why_held_back()
+        return str(self._why_held_back or "")
 
     @cached_property
-    def _why_held_back(self) -> Callable[[], str]:
-        """Return what puts it into words: pages say it in their language, and alerts in English."""
+    def _why_held_back(self) -> Said | None:
         day = self.day
         if day is None:
-            return str
+            return None
         if trouble := self._states[FeedName.ENGAGEMENT].trouble:
-            return lambda: _ended(trouble)
+            return _ended(trouble)
         newest = self._newest_engagement
         if newest is None:
-            return lambda: say("engagement is not there, but {day} is scored", day=day)
+            return feed_words.no_engagement.of(day=day)
         if newest < day:
-            return lambda: say("engagement ends on {end}, but {day} is scored", end=newest, day=day)
+            return feed_words.engagement_ends.of(end=newest, day=day)
         range_ = (day - timedelta(days=2 * LOOK_BACK_DAYS), day)
         scored = PortfolioDay.objects.filter(date__range=range_).order_by("date")
         days = list(scored.values_list("date", "active_today"))
         usual = implausible(days, day)
         if usual is None:
-            return str
-        active = dict(days)[day]
-        return lambda: say_n(
-            "engagement of {day} is implausibly little: {number} customer active, where at least {usual} are usual",
-            "engagement of {day} is implausibly little: {number} customers active, where at least {usual} are usual",
-            active,
-            day=day,
-            usual=usual,
-        )
+            return None
+        return feed_words.engagement_implausible.of(day=day, active=dict(days)[day], usual=usual)
 
     @cached_property
     def _states(self) -> dict[str, FeedState]:
@@ -123,16 +114,7 @@ def quarantined(rows: int) -> dict[str, FeedProblem]:
     open_rows = QuarantinedRow.objects.filter(status=QuarantinedRow.Status.OPEN).order_by()
     counts = dict(open_rows.values_list("feed").annotate(Count("pk")))
     return {
-        name: FeedProblem(
-            name,
-            say_n(
-                "{number} row of {file} in quarantine.",
-                "{number} rows of {file} in quarantine.",
-                counts[name],
-                file=feed.file_name,
-            ),
-            counts[name],
-        )
+        name: FeedProblem(name, feed_words.in_quarantine.of(file=feed.file_name, rows=counts[name]), counts[name])
         for name, feed in FEEDS.items()
         if counts.get(name, 0) >= rows
     }
@@ -162,7 +144,7 @@ def _refused(name: str, state: FeedState) -> FeedProblem | None:
     run = state.trouble
     if run is None:
         return None
-    return FeedProblem(name, f"{_ended(run)}: {run.reason}.")
+    return FeedProblem(name, feed_words.file_not_loaded.of(ended=_ended(run), reason=run.reason))
 
 
 def _failed_step() -> FeedProblem | None:
@@ -176,13 +158,8 @@ def _failed_step() -> FeedProblem | None:
             if step["name"] in _TOLD_OF - tried and step["result"] != SKIPPED:
                 tried.add(step["name"])
                 if step["result"] == FAILED:
-                    text = say(
-                        "{step} failed in the nightly run of {moment}: {message}",
-                        step=capfirst(step_name(step["name"])),
-                        moment=started_at,
-                        message=step["message"],
-                    )
-                    return FeedProblem(NIGHT, text)
+                    said = feed_words.step_failed.of(step=step["name"], moment=started_at, message=step["message"])
+                    return FeedProblem(NIGHT, said)
     return None
 
 
@@ -190,36 +167,18 @@ def _late(name: str, state: FeedState, newest: date | None, today: date) -> Feed
     if not state.required:
         return None
     if state.loaded is None:
-        return FeedProblem(name, say("{file} was never loaded.", file=state.file))
+        return FeedProblem(name, feed_words.never_loaded.of(file=state.file))
     loaded = timezone.localtime(state.loaded.started_at).date()
     if newest is not None and (today - newest).days > FRESH_DAYS:
         days = (today - newest).days
-        text = say_n(
-            "Engagement ends on {day}, {number} day ago; customers are judged as of then.",
-            "Engagement ends on {day}, {number} days ago; customers are judged as of then.",
-            days,
-            day=newest,
-        )
-        return FeedProblem(name, text, days)
+        return FeedProblem(name, feed_words.engagement_late.of(day=newest, days=days), days)
     days = (today - loaded).days
     if days < -1:  # A day, for the time zone may have been changed.
-        text = say("{file} was last loaded, by its record, on {day}: check the clock.", file=state.file, day=loaded)
-        return FeedProblem(name, text)
+        return FeedProblem(name, feed_words.loaded_ahead.of(file=state.file, day=loaded))
     if days > FRESH_DAYS:
-        text = say_n(
-            "{file} was last loaded on {day}, {number} day ago.",
-            "{file} was last loaded on {day}, {number} days ago.",
-            days,
-            file=state.file,
-            day=loaded,
-        )
-        return FeedProblem(name, text, days)
+        return FeedProblem(name, feed_words.file_late.of(file=state.file, day=loaded, days=days), days)
     return None
 
 
-def _ended(run: ImportRun) -> str:
-    if run.status == ImportRun.Status.FAILED:
-        return say("{file} failed on {moment}", file=run.file, moment=run.started_at)
-    if run.status == ImportRun.Status.REFUSED:
-        return say("{file} was refused on {moment}", file=run.file, moment=run.started_at)
-    return say("{file} was interrupted on {moment}", file=run.file, moment=run.started_at)
+def _ended(run: ImportRun) -> Said:
+    return feed_words.file_ended.of(file=run.file, status=run.status, moment=run.started_at)

@@ -4,6 +4,7 @@ A guardrail repeats the first bad rows. So a night's step, and the alert of its 
 """
 
 import re
+from functools import partial
 from urllib.parse import quote
 
 from django.db.models import F, Q
@@ -23,8 +24,10 @@ from analytics.models import (
     Report,
     Snapshot,
 )
+from analytics.models.alerts import MAX_ENDING_LENGTH, MAX_TEXT_LENGTH
 from customers.core.limits import BATCH_SIZE, batches
 from customers.text.say import english
+from customers.text.sentences import rewritten
 
 NO_TEXT = english("A customer who was erased was mentioned here.")
 ERASED = "(erased)"
@@ -77,12 +80,22 @@ def _clear_nights(words: re.Pattern[str]) -> int:
 
 
 def _clear_alerts(words: re.Pattern[str]) -> int:
-    """Clear the alerts of feeds, and those of own rules, which repeat a search; the customer's go by foreign key."""
-    cleared = 0
-    others = Alert.objects.filter(Q(customer=None) | Q(rule__kind=AlertRule.Kind.OWN)).order_by("pk")
-    for pk, text in others.values_list("pk", "text").iterator(chunk_size=BATCH_SIZE):
-        if words.search(text):
-            cleared += Alert.objects.filter(pk=pk).update(text=words.sub(ERASED, text)[:500])
+    """Clear the alerts of others that may name the customer, whose own go by foreign key.
+
+    Those of feeds do, those of own rules, which repeat a search, and those that ended as another key has them.
+    """
+    cleared, erase = 0, partial(words.sub, ERASED)
+    may_name = Q(customer=None) | Q(rule__kind=AlertRule.Kind.OWN) | Q(ending=Alert.Ending.WITHDRAWN)
+    rows = Alert.objects.filter(may_name).order_by("pk").values("pk", "text", "said", "ending_text", "ending_said")
+    for row in rows.iterator(chunk_size=BATCH_SIZE):
+        kept = {
+            "text": erase(row["text"])[:MAX_TEXT_LENGTH],
+            "said": rewritten(row["said"], erase),
+            "ending_text": erase(row["ending_text"])[:MAX_ENDING_LENGTH],
+            "ending_said": rewritten(row["ending_said"], erase),
+        }
+        if kept != {name: row[name] for name in kept}:
+            cleared += Alert.objects.filter(pk=row["pk"]).update(**kept)
     return cleared
 
 

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy, gettext_noop
 
+from analytics.alerts import words
 from analytics.alerts.changes import closed
 from analytics.models import (
     Alert,
@@ -22,11 +23,12 @@ from analytics.models import (
     Task,
     WebhookEvent,
 )
+from analytics.models.alerts import ended_by
 from analytics.receivers.joined_playbooks import PLAYBOOKS, go_on, move_playbooks, playbooks_in_the_way
 from analytics.webhook_events.announce import announce
 from customers.clock import program_today
 from customers.models import KeyChange
-from customers.text.say import Words, english, say_later, say_n
+from customers.text.say import Words, say_later, say_n
 
 TASKS, MAILS = gettext_noop("tasks"), gettext_noop("emails")
 ALERTS, ENDED = gettext_noop("alerts"), gettext_noop("alerts that end")
@@ -35,6 +37,10 @@ CASES = gettext_noop("forecast cases")
 EVENTS = gettext_noop("webhook events")
 DATES, AGAIN = gettext_noop("scored dates"), gettext_noop("dates to be scored again")
 PUT_ASIDE, REPLACED = gettext_noop("snoozes and dismissals"), gettext_noop("snoozes and dismissals that end")
+_OPEN_AGAIN: dict[str, object] = {
+    **dict.fromkeys(["closed_on", "closed_at", "ending_said"]),
+    **dict.fromkeys(["ending", "ending_text"], ""),
+}
 _Moved = (
     type[Task]
     | type[Message]
@@ -95,7 +101,7 @@ def put_back(pair: KeyChange, **_signal: object) -> list[Words]:
     # Where another one is open by now, the one that ended stays over.
     ended = Alert.objects.filter(pk__in=rows.get(ENDED, []), customer=pair.former)
     for alert in ended.exclude(Exists(_open_alerts(pair.former_id))):
-        Alert.objects.filter(pk=alert.pk).update(closed_on=None, closed_at=None, ending="", ending_text="")
+        Alert.objects.filter(pk=alert.pk).update(**_OPEN_AGAIN)
     if not Deferral.objects.standing().filter(customer=pair.former).exists():
         Deferral.objects.filter(pk__in=rows.get(REPLACED, []), customer=pair.former).update(ended_at=None)
     dates = rows.get(DATES, [])
@@ -175,7 +181,7 @@ def _move_alerts(pair: KeyChange) -> dict[str, list[int]]:
         closed_on=program_today(),
         closed_at=now,
         ending=Alert.Ending.WITHDRAWN,
-        ending_text=english(f"The same customer as {pair.customer_id}, who has this alert"),
+        **ended_by(words.same_customer_has_it.of(customer=pair.customer_id)),
     )
     announce(closed(ended))
     return {ALERTS: _move(Alert, pair, ~Q(pk__in=ended)), ENDED: ended}

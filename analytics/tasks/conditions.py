@@ -96,11 +96,11 @@ def _silent(snapshot: Snapshot, n: int) -> str:
     days = (snapshot.date - _silent_since(snapshot)).days
     if snapshot.last_active:
         return _inactive_for(days)
-    return silent_since_signup(days)
+    return silent_since_signup(days=days)
 
 
 def _no_first_pr(snapshot: Snapshot, n: int) -> str:
-    return no_first_pr((snapshot.date - snapshot.customer.signup_date).days)
+    return no_first_pr(days=(snapshot.date - snapshot.customer.signup_date).days)
 
 
 CONDITIONS = {

@@ -5,16 +5,21 @@ A rule whose filters are not understood (any more) raises and closes nothing. It
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 
+from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
+from django.utils.translation import override
 
+from analytics.alerts import words
 from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import CUSTOMER_KINDS, EVERYBODY, WORSE_POINTS, CustomerKind, Follows, of_open_alerts
-from analytics.models import AlertRule, HealthStatus, PortfolioDay
+from analytics.models import AlertRule, PortfolioDay
 from analytics.segments.segment import Segment
 from analytics.wording import one_line
-from customers.text.say import say
+from customers.text.say import SOURCE, say
+from customers.text.sentences import Said, in_each_language
 
 
 class OwnRule(CustomerKind):
@@ -39,18 +44,21 @@ class OwnRule(CustomerKind):
     def value(self, inputs: AlertInputs) -> int | None:
         return inputs.score
 
-    def text(self, inputs: AlertInputs) -> str:
-        conditions = one_line(self.segment.words, 300)
-        return say(
-            "{rule} ({conditions}), {status} with a score of {score}",
-            rule=self.name,
-            conditions=conditions,
-            status=HealthStatus(inputs.status).label,
-            score=inputs.score,
-        )
+    def says(self, inputs: AlertInputs) -> Said:
+        return words.own_rule.of(rule=self.name, conditions=self._conditions, status=inputs.status, score=inputs.score)
 
-    def recovery_text(self, inputs: AlertInputs) -> str:
-        return say("The conditions no longer hold: {now}", now=super().recovery_text(inputs))
+    @cached_property
+    def _conditions(self) -> Said:
+        # What they are made of has names of people and menus, which a page would have to ask for with each alert.
+        languages = dict.fromkeys([SOURCE, *settings.OFFERED_LANGUAGES])
+        return in_each_language.of(**{language: self._conditions_in(language) for language in languages})
+
+    def _conditions_in(self, language: str) -> str:
+        with override(language):
+            return one_line(self.segment.on(self.segment.day).words, 300)
+
+    def says_when_over(self, inputs: AlertInputs) -> Said:
+        return words.conditions_no_longer_hold.of(now=super().says_when_over(inputs))
 
     def recovery_days(self, rule: AlertRule, recent: Sequence[date], among: Q = EVERYBODY) -> dict[str, int]:
         days = [self.segment.on(day) for day in recent]

@@ -10,31 +10,13 @@ from analytics.alerts.inputs import AlertInputs
 from analytics.alerts.kinds import CUSTOMER_KINDS, FEED_KINDS, KINDS, recovered_from_fall
 from analytics.alerts.rules import Decision, Transition
 from analytics.models import Alert, AlertRule
+from tests.support.alerts import DAY, facts
 
-DAY = date(2025, 5, 10)
 Kind = AlertRule.Kind
 
 
 def before(days: int) -> date:
     return DAY - timedelta(days=days)
-
-
-def facts(**overrides: Any) -> AlertInputs:
-    """A customer of 40 days who is healthy, was active today and has a first PR."""
-    return AlertInputs(
-        **{
-            "day": DAY,
-            "customer_id": "c1",
-            "signup_date": before(40),
-            "contract_status": "active",
-            "inactive_days": 14,
-            "score": 75,
-            "status": "healthy",
-            "last_active": DAY,
-            "has_first_pr": True,
-            **overrides,
-        }
-    )
 
 
 def rule(kind: str, threshold: int | None, recovery: int) -> AlertRule:

@@ -141,7 +141,7 @@ def test_a_block_from_the_first_scored_date_on_may_be_longer(signup: int, words:
     for days in (-3, 0):
         score(on(days), customer, blocker_type="sso", status="needs_attention")
     inputs = next(iter(inputs_of(Blocked(), AlertRule.objects.get(kind="blocked"), DAY)))
-    assert (Blocked().value(inputs), Blocked().text(inputs)) == (3, f"Blocked for {words}: SSO")
+    assert (Blocked().value(inputs), str(Blocked().says(inputs))) == (3, f"Blocked for {words}: SSO")
 
 
 def test_a_block_that_was_lifted_between_begins_anew() -> None:

@@ -1,12 +1,14 @@
 """A digest is in the language of whoever gets it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.models import Preferences
+from analytics.models import Alert, Preferences
+from analytics.models.alerts import ended_by, told_by
+from analytics.wording import at_risk_with, blocked_for, rule_turned_off
 from customers.models import CustomerCare
 from tests.factories import make_customer, make_day, make_staff
 from tests.support import mails
@@ -30,8 +32,9 @@ def test_each_reads_a_digest_in_their_language(
         Preferences.objects.create(user=owner, language=language)
         customer = make_customer(organization="Acme {name}")
         CustomerCare.objects.create(customer=customer, owner=owner)
-        raised(customer, text="Blocked for 20 days", opened_on=moment.date())
-        raised(customer, kind="blocked", text="Blocked for 20 days", opened_on=moment.date())
+        raised(customer, text="Of before", opened_on=moment.date())
+        told = told_by(blocked_for.of(days=20, blocker="sso", at_least=False))
+        raised(customer, kind="blocked", opened_on=moment.date(), **told)
     assert run("send_alerts").code == 0
     received = post.take()
     text = by_recipient(received)
@@ -43,10 +46,34 @@ def test_each_reads_a_digest_in_their_language(
     assert german.startswith("Hallo olga,")
     assert "Das braucht Ihre Aufmerksamkeit" in german
     assert "NEU (2)" in german
-    # What an alert says was stored in the words of then.
-    assert "* Acme {name}: Blocked for 20 days (seit 11. Mai 2025)" in german
-    assert "* Acme {name}: Blocked for 20 days (raised 11 May 2025)" in english
+    assert "* Acme {name}: Blockiert seit 20 Tagen: SSO (seit 11. Mai 2025)" in german
+    assert "* Acme {name}: Blocked for 20 days: SSO (raised 11 May 2025)" in english
+    # What that one's words were made of, nobody knows.
+    assert "* Acme {name}: Of before (seit 11. Mai 2025)" in german
     assert "Here is what needs your attention" in english
+
+
+def test_the_subject_of_one_alert_is_in_the_language_of_the_receiver(
+    post: MailServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment: datetime = NIGHT
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+    settings.OFFERED_LANGUAGES = ["en", "de"]
+    olga = make_staff("Success manager", username="olga", email="olga@example.com")
+    Preferences.objects.create(user=olga, language="de")
+    customer = make_customer(organization="Acme")
+    CustomerCare.objects.create(customer=customer, owner=olga)
+    alert = raised(customer, **told_by(at_risk_with.of(score=45)))
+    assert run("send_alerts").code == 0
+    [mail] = post.take()
+    assert mail["Subject"] == "Acme: Gefährdet mit einem Score von 45"
+    moment += timedelta(days=1)
+    over = {"closed_on": moment.date(), "closed_at": moment, "ending": Alert.Ending.RECOVERED}
+    Alert.objects.filter(pk=alert.pk).update(**over, **ended_by(rule_turned_off.of()))
+    moment += timedelta(minutes=1)
+    assert run("send_alerts").code == 0
+    [mail] = post.take()
+    assert mail["Subject"] == "Acme: Die Regel wurde ausgeschaltet"
 
 
 def test_the_week_is_in_the_language_of_a_manager(

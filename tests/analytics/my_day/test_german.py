@@ -8,6 +8,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from analytics.models import Deferral, Preferences, Task
+from analytics.models.alerts import told_by
+from analytics.wording import at_risk_with, blocked_for
 from customers.models import AuditEntry
 from tests.factories import make_alert
 from tests.support.my_day import act, customer, my_day
@@ -25,14 +27,16 @@ def in_german(sofia: User, settings: Settings) -> None:
 
 def test_the_list_and_its_reasons_are_german(client: Client, sofia: User) -> None:
     one = customer("c1", before=60)
-    make_alert(one, kind="blocked", text="Blocked for 20 days")
+    make_alert(one, kind="blocked", **told_by(blocked_for.of(days=20, blocker="sso", at_least=True)))
+    make_alert(one, kind="no_first_pr", text="Of before")
     Task.objects.create(customer=one, what="Call them", due=date(2025, 5, 9), owner=sofia)
     page = my_day(client)
     [item] = page.context["items"]
-    # What an alert and a task say was stored in the words of then.
+    # A task says what its maker wrote; what an alert of before was made of, nobody knows.
     assert item.reasons == [
         "Score seit 3. Mai von 60 auf 40 gefallen",
-        "Blocked for 20 days",
+        "Blockiert seit mindestens 20 Tagen: SSO",
+        "Of before",
         "Aufgabe seit 9. Mai überfällig: Call them",
     ]
     text = words(main_part(page))
@@ -59,6 +63,20 @@ def test_what_is_done_is_said_in_german_and_kept_in_english(client: Client, sofi
     waiting = my_day(client, "owner=&tab=waiting")
     assert "Wieder am 19. Mai 2025, oder sobald es schlechter wird" in words(main_part(waiting))
     assert "Zurückgestellt bis 19. Mai 2025" in words(main_part(my_day(client, "owner=&tab=done")))
+
+
+def test_alerts_that_were_acknowledged_today_are_told_in_german(client: Client, sofia: User) -> None:
+    one = customer("c1")
+    make_alert(one, **told_by(at_risk_with.of(score=40)))
+    make_alert(one, kind="blocked", text="Of before")
+    act(client, "c1", "acknowledge")
+    done = words(main_part(my_day(client, "owner=&tab=done")))
+    assert "Warnung bestätigt: Gefährdet mit einem Score von 40, sofia" in done
+    assert "Warnung bestätigt: Of before, sofia" in done
+    Preferences.objects.update(language="en")
+    assert "Alert acknowledged: At risk with a score of 40, sofia" in words(
+        main_part(my_day(client, "owner=&tab=done"))
+    )
 
 
 def test_a_form_that_lacks_something_says_so_in_german(client: Client, sofia: User) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.alerts.words import conditions_no_longer_hold, own_rule
 from analytics.models import (
     Alert,
     AlertRule,
@@ -31,6 +32,8 @@ from analytics.models import (
     Snapshot,
     Task,
 )
+from analytics.models.alerts import ended_by, told_by
+from analytics.nights.feed_words import never_loaded
 from customers.archive import files
 from customers.archive.erased import ErasedIds
 from customers.audit import trail
@@ -50,6 +53,7 @@ from customers.models import (
     RowChange,
     StepSighting,
 )
+from customers.text.sentences import in_each_language
 from tests.factories import (
     csv_row,
     make_alert,
@@ -91,7 +95,7 @@ def be_told_of() -> None:
     Alert.objects.update_or_create(
         rule=AlertRule.objects.get(kind="feed"),
         feed="customers",
-        defaults={"opened_on": date(2025, 5, 9), "text": f"{KEY}: {MAIL}"},
+        defaults={"opened_on": date(2025, 5, 9), **told_by(never_loaded.of(file=f"{KEY}: {MAIL}"))},
     )
 
 
@@ -152,7 +156,9 @@ def be_searched(staff: User) -> None:
     rule = AlertRule.objects.create(kind="custom", name="Watch", query=asked)
     Report.objects.create(owner=staff, name="Theirs", query=urlencode({"q": MAIL.upper(), "sort": "-score"}))
     other = Customer.objects.exclude(pk=KEY).earliest("pk")
-    make_alert(other, rule=rule, text=f"Watch (Search: {NAME}), At risk with a score of 30")
+    conditions = in_each_language.of(en=f"Search: {NAME}", de=f"Suche: {NAME}")
+    said = own_rule.of(rule=f"Watch {KEY}", conditions=conditions, status="at_risk", score=30)
+    make_alert(other, rule=rule, **told_by(said), **ended_by(conditions_no_longer_hold.of(now=conditions)))
 
 
 def models_of_customers() -> set[type]:

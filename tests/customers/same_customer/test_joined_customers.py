@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
 from analytics.models import (
     Alert,
@@ -268,12 +269,16 @@ def test_what_the_new_key_has_is_kept(pair: KeyChange, manager: Client) -> None:
     assert Task.objects.filter(customer="c1").count() == 1
     ended = Alert.objects.get(text="Blocked")
     assert (ended.customer_id, ended.ending) == ("c1", "withdrawn")
+    assert ended.ending_text == "The same customer as A-1, who has this alert"
+    with override("de"):
+        assert ended.ending_words == "Derselbe Kunde wie A-1, der diese Warnung hat"
     stays = section(manager.get(decide_page(pair)), "stays")
     assert "The owner stays Olga; Sofia had customer c1." in stays
     assert "1 open task that A-1 has already." in stays
     decide(manager, pair, "undo")
     assert kept("A-1")["care"] == (olga.pk, "New notes", False)
-    assert Alert.objects.open().filter(customer="c1").count() == 1
+    again = Alert.objects.open().get(customer="c1")
+    assert (again.ending, again.ending_text, again.ending_said) == ("", "", None)
 
 
 def test_two_customers_are_said_to_be_two(pair: KeyChange, manager: Client) -> None:

@@ -8,12 +8,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from analytics.models import AlertRule
+from analytics.models.alerts import ended_by, told_by
+from analytics.wording import at_risk_with, rule_turned_off
 from customers.core.roles import Role
 from customers.models import CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_staff
 from tests.support.api import get, refused, walk
+from tests.support.german import reads_german
 from tests.support.tokens import make_token, token_client
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +66,16 @@ def test_an_alert(client: Client) -> None:
         "closed_at": None,
         "ending": "",
     }
+
+
+def test_programs_read_english_whatever_their_owner_reads(client: Client, sofia: User, settings: Settings) -> None:
+    reads_german(sofia, settings)
+    ended = {"closed_on": D, "closed_at": timezone.now(), **ended_by(rule_turned_off.of())}
+    make_alert(make_customer(id="c1"), **told_by(at_risk_with.of(score=45)), **ended)
+    [told] = get(client, "alerts", state="all")["results"]
+    assert (told["text"], told["ending"]) == ("At risk with a score of 45", "The rule was turned off")
+    texts = [one["text"] for one in walk(client, "customers/c1/timeline", told="alerts")]
+    assert texts == ["Alert resolved: The rule was turned off", "Alert: At risk with a score of 45"]
 
 
 def test_of_a_feed_and_of_a_rule_that_is_gone(client: Client) -> None:
