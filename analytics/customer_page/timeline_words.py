@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from analytics.customer_page.timeline_sql import COUNTED, SEPARATOR, Row
 from analytics.models import Deferral, HealthStatus, Message, PlaybookRun, Stage, Task
-from analytics.models.alerts import in_words as alert_in_words
+from analytics.models.alerts import words_for_reader
 from analytics.portfolio.milestones import Milestone
 from analytics.wording import DASH, counted
 from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
@@ -177,7 +177,7 @@ def _deferral(row: Row) -> str:
 
 def _alert(row: Row) -> str:
     made_of, _mark, more = (row.more or "").partition(SEPARATOR)
-    alert = alert_in_words(json.loads(made_of or "null"), row.text or "")
+    alert = words_for_reader(json.loads(made_of or "null"), row.text or "")
     match row.kind:
         case "noted" if more:
             return say("Note on the alert “{alert}”: {note}", alert=alert, note=more)

@@ -19,7 +19,7 @@ from analytics.wording import one_line, rule_deleted
 from customers.models import Customer, FeedName, ImportRun
 from customers.text.choices import SpokenChoices
 from customers.text.say import in_english, say
-from customers.text.sentences import Said, spoken
+from customers.text.sentences import Said, rewritten, spoken
 from customers.text.text_fields import LongText
 
 MAX_TEXT_LENGTH, MAX_ENDING_LENGTH = 500, 200
@@ -42,9 +42,13 @@ def _in_english(said: Said, most: int) -> str:
         return one_line(str(said), most)
 
 
-def in_words(said: object, text: str) -> str:
+def words_for_reader(said: object, text: str) -> str:
     """Return what an alert says in the reader's language, by the two columns of it."""
-    return one_line(spoken(said, text), MAX_TEXT_LENGTH)
+    return spoken(rewritten(said, _on_one_line), text)
+
+
+def _on_one_line(part: str) -> str:
+    return one_line(part, MAX_TEXT_LENGTH)
 
 
 def close_with_rule(
@@ -315,12 +319,12 @@ class Alert(models.Model):
     @property
     def words(self) -> str:
         """What it says, in the reader's language."""
-        return in_words(self.said, self.text)
+        return words_for_reader(self.said, self.text)
 
     @property
     def ending_words(self) -> str:
         """How it ended, in the reader's language."""
-        return in_words(self.ending_said, self.ending_text)
+        return words_for_reader(self.ending_said, self.ending_text)
 
     @property
     def about(self) -> str:

@@ -8,7 +8,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext
 
 from analytics.models import Alert, Deferral, Task
-from analytics.models.alerts import in_words
+from analytics.models.alerts import words_for_reader
 from analytics.my_day.facts import (
     Kind,
     WorkFact,
@@ -67,7 +67,7 @@ def _deed(fact: WorkFact) -> str:
             return say("Task closed: {task}", task=fact.more)
         case Kind.ACKNOWLEDGED:
             made_of, _mark, text = fact.more.partition(_MARK)
-            return say("Alert acknowledged: {alert}", alert=in_words(json.loads(made_of), text))
+            return say("Alert acknowledged: {alert}", alert=words_for_reader(json.loads(made_of), text))
         case _ if fact.more == Note.Kind.CALL:
             return gettext("Called")
         case _ if fact.more == Note.Kind.MEETING:

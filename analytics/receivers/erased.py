@@ -86,16 +86,16 @@ def _clear_alerts(words: re.Pattern[str]) -> int:
     """
     cleared, erase = 0, partial(words.sub, ERASED)
     may_name = Q(customer=None) | Q(rule__kind=AlertRule.Kind.OWN) | Q(ending=Alert.Ending.WITHDRAWN)
-    rows = Alert.objects.filter(may_name).order_by("pk").values("pk", "text", "said", "ending_text", "ending_said")
-    for row in rows.iterator(chunk_size=BATCH_SIZE):
-        kept = {
-            "text": erase(row["text"])[:MAX_TEXT_LENGTH],
-            "said": rewritten(row["said"], erase),
-            "ending_text": erase(row["ending_text"])[:MAX_ENDING_LENGTH],
-            "ending_said": rewritten(row["ending_said"], erase),
-        }
-        if kept != {name: row[name] for name in kept}:
-            cleared += Alert.objects.filter(pk=row["pk"]).update(**kept)
+    rows = (
+        Alert.objects.filter(may_name).order_by("pk").values_list("pk", "text", "ending_text", "said", "ending_said")
+    )
+    for pk, text, ending_text, *made_of in rows.iterator(chunk_size=BATCH_SIZE):
+        kept = erase(text)[:MAX_TEXT_LENGTH], erase(ending_text)[:MAX_ENDING_LENGTH]
+        said, ending_said = (rewritten(one, erase) for one in made_of)
+        if kept != (text, ending_text) or [said, ending_said] != made_of:
+            cleared += Alert.objects.filter(pk=pk).update(
+                text=kept[0], ending_text=kept[1], said=said, ending_said=ending_said
+            )
     return cleared
 
 

@@ -13,6 +13,7 @@ from analytics.alerts.kinds import CUSTOMER_KINDS
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot
 from analytics.models.alerts import ended_by, told_by
 from analytics.nights import feed_words
+from analytics.wording import blocked_for
 from customers.models import Customer
 from tests.factories import (
     make_alert,
@@ -46,7 +47,7 @@ def in_german(alert: Alert) -> tuple[str, str]:
         (
             "inactive",
             {"status": "inactive", "last_active": on(-14)},
-            "Keine Aktivität seit 14 Tagen, seit 26. Apr. 2025",
+            "Keine Aktivität seit 14 Tagen, seit 26. April 2025",
         ),
         (
             "inactive",
@@ -110,6 +111,15 @@ def test_a_feed_is_late_by_one_day_or_more(days: int, english: str, german: str)
     alert = Alert(**told_by(feed_words.file_late.of(file="x.csv", day=on(-1), days=days)))
     assert alert.text == f"x.csv was last loaded on 9 May 2025, {english}."
     assert in_german(alert)[0] == f"x.csv wurde zuletzt am 9. Mai 2025 geladen, vor {german}."
+
+
+def test_no_part_of_it_breaks_the_line_or_turns_it_around() -> None:
+    said = blocked_for.of(days=5, blocker="SSO\r\nBcc: x\u202e", at_least=False)
+    alert = Alert(**told_by(said))
+    assert (alert.text, in_german(alert)[0]) == (
+        "Blocked for 5 days: SSO Bcc: x",
+        "Blockiert seit 5 Tagen: SSO Bcc: x",
+    )
 
 
 def test_a_refused_feed_and_what_waits_for_it() -> None:

@@ -71,10 +71,10 @@ def test_alerts_that_were_acknowledged_today_are_told_in_german(client: Client, 
     make_alert(one, kind="blocked", text="Of before")
     act(client, "c1", "acknowledge")
     done = words(main_part(my_day(client, "owner=&tab=done")))
-    assert "Warnung bestätigt: Gefährdet mit einem Score von 40, sofia" in done
-    assert "Warnung bestätigt: Of before, sofia" in done
+    assert "Warnung bestätigt: Gefährdet mit einem Score von 40, Sofia Marin" in done
+    assert "Warnung bestätigt: Of before, Sofia Marin" in done
     Preferences.objects.update(language="en")
-    assert "Alert acknowledged: At risk with a score of 40, sofia" in words(
+    assert "Alert acknowledged: At risk with a score of 40, Sofia Marin" in words(
         main_part(my_day(client, "owner=&tab=done"))
     )
 

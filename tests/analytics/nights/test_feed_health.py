@@ -129,19 +129,19 @@ def test_each_required_feed_may_be_late_and_an_optional_one_may_not() -> None:
     run_of("customers", date(2025, 5, 7))
     run_of("engagement")
     run_of("feedback", date(2025, 1, 1))
-    assert {name: problem.text for name, problem in FeedHealth(DAY, None).problems.items()} == {
+    assert {name: str(problem.said) for name, problem in FeedHealth(DAY, None).problems.items()} == {
         "customers": "customers.csv was last loaded on 7 May 2025, 3 days ago.",
         "onboarding": "onboarding.csv was never loaded.",
     }
     run_of("events", status="refused", reason="the file is empty")
-    assert "events.csv was refused" in FeedHealth(DAY, None).problems["events"].text
+    assert "events.csv was refused" in str(FeedHealth(DAY, None).problems["events"].said)
 
 
 def test_a_feed_that_was_loaded_while_the_clock_was_ahead_is_said() -> None:
     make_engagement(make_customer(), DAY, issues_tagged=1)
     for name, day in (("customers", date(2025, 6, 9)), ("onboarding", date(2025, 5, 11)), ("engagement", DAY)):
         run_of(name, day)
-    assert {name: problem.text for name, problem in FeedHealth(DAY, None).problems.items()} == {
+    assert {name: str(problem.said) for name, problem in FeedHealth(DAY, None).problems.items()} == {
         "customers": "customers.csv was last loaded, by its record, on 9 Jun 2025: check the clock.",
     }
 

@@ -45,5 +45,5 @@ def test_what_is_wrong_with_a_feed_is_said_in_either_language_of_the_same_facts(
         assert "engagement.csv wurde am" in health.held_back
     with in_english():
         assert "engagement.csv was refused on" in health.held_back
-        assert "Alerts that are computed from engagement are paused" in health.problems["engagement"].text
+        assert "Alerts that are computed from engagement are paused" in str(health.problems["engagement"].said)
     assert not Night.objects.exists()

@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
 from analytics.alerts.words import conditions_no_longer_hold, own_rule
@@ -157,7 +158,7 @@ def be_searched(staff: User) -> None:
     Report.objects.create(owner=staff, name="Theirs", query=urlencode({"q": MAIL.upper(), "sort": "-score"}))
     other = Customer.objects.exclude(pk=KEY).earliest("pk")
     conditions = in_each_language.of(en=f"Search: {NAME}", de=f"Suche: {NAME}")
-    said = own_rule.of(rule=f"Watch {KEY}", conditions=conditions, status="at_risk", score=30)
+    said = own_rule.of(rule="Watch", conditions=conditions, status="at_risk", score=30)
     make_alert(other, rule=rule, **told_by(said), **ended_by(conditions_no_longer_hold.of(now=conditions)))
 
 
@@ -235,7 +236,10 @@ def assert_analytics_is_cleared() -> None:
     assert QueryDict(Report.objects.get().query).dict() == {"q": "(erased)", "sort": "-score"}
     rule = AlertRule.objects.get(name="Watch")
     assert QueryDict(rule.query).dict() == {"q": "(erased) 2025", "status": "at_risk"}
-    assert Alert.objects.get(rule=rule).text == "Watch (Search: (erased)), At risk with a score of 30"
+    alert = Alert.objects.get(rule=rule)
+    assert alert.text == "Watch (Search: (erased)), At risk with a score of 30"
+    with override("de"):
+        assert alert.words == "Watch (Suche: (erased)), Gefährdet mit einem Score von 30"
 
 
 def _totals() -> tuple[list[Any], list[Any]]:
