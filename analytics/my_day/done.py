@@ -35,8 +35,8 @@ def done_today(which: Q, today: date) -> WorkFacts:
     snoozes, dismissals = put_aside.exclude(until=None), put_aside.filter(until=None)
     taken, closed = Task.objects.filter(created_at__gte=begin), Task.objects.filter(closed_at__gte=begin)
     alerts = Alert.objects.exclude(customer=None).filter(acknowledged_at__gte=begin)
-    made_of = Coalesce(Cast("said", TextField()), Value("null"))
-    told = Concat(made_of, Value(_MARK), "text", output_field=TextField())
+    made_of = Coalesce(Cast("said", TextField()), Value("null"), output_field=TextField())
+    told = Concat(made_of, Value(_MARK, TextField()), Cast("text", TextField()))
     return read(
         [
             source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
