@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from math import ceil
 
-from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from analytics.models import ScoringPolicy
@@ -18,7 +18,7 @@ from analytics.scoring.so_far import Reported, reported, reported_totals, with_r
 from customers.core.limits import FETCH_SIZE
 from customers.core.prepared import fetch_prepared
 from customers.core.replica.routing import reading_connection
-from customers.core.sql import Row, date_of, execute, fetch, is_postgres, table_of
+from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
 from customers.models import Customer, Engagement
 
 WEEKS = 52
@@ -27,6 +27,8 @@ WEEKS = 52
 
 MOST_KEPT = 100_000
 """The rows of so many customers are kept in memory."""
+AT_ONCE = 250_000
+"""PostgreSQL measures so many customers at once."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,45 @@ def _cut(measures: Measures, known_to: date) -> Measures:
 def measure(day: date, policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> Iterator[Measures]:
     """Yield the measures of each customer on ``day``, in the order of the keys."""
     reader = _Reader(day, policy, reported(day, whom=whom))
-    with _cursor(whom) as cursor:
-        cursor.execute(measure_sql(policy, whom), _parameters(day, policy, day))
-        while rows := cursor.fetchmany(FETCH_SIZE):
-            yield from map(reader.measures, rows)
+    for part, keys in _parts(whom):
+        with _cursor(part) as cursor:
+            cursor.execute(measure_sql(policy, part), {**_parameters(day, policy, day), **keys})
+            while rows := cursor.fetchmany(FETCH_SIZE):
+                yield from map(reader.measures, rows)
+
+
+def _parts(whom: Whom) -> Iterator[tuple[Whom, dict[str, str]]]:
+    """Yield whom the statement measures: very many customers one range of keys after another on PostgreSQL.
+
+    A range's sums fit into its memory: those of a million customers at once went to disk and back, in 222 s instead of
+    37 s. Each range reads most pages of the table: ten of 100,000 took 67 s.
+    """
+    count = Customer.objects.count() if whom is Whom.EVERYBODY and is_postgres() else 0
+    if count <= MOST_KEPT:
+        yield whom, {}
+        return
+    parts = fetch(
+        f"""
+        SELECT MIN(id), MAX(id) FROM (SELECT id, NTILE(%s) OVER (ORDER BY id) AS part FROM {table_of(Customer)}) c
+        GROUP BY part ORDER BY part""",
+        [ceil(count / AT_ONCE)],
+    )
+    for first, last in parts:
+        yield Whom.RANGE, {"first": first, "last": last}
 
 
 def _cursor(whom: Whom) -> CursorWrapper:
-    """Return a cursor that leaves very many rows with PostgreSQL, whose driver would keep all of them in memory.
+    """Return a cursor that leaves the rows of a range with PostgreSQL, whose driver would keep all of them in memory.
 
     Behind it PostgreSQL works on one core, so it is not for fewer.
     """
-    if whom is not Whom.EVERYBODY or not is_postgres() or Customer.objects.count() <= MOST_KEPT:
-        return reading_connection().cursor()
+    connection = reading_connection()
+    if whom is not Whom.RANGE:
+        return connection.cursor()
     if connection.in_atomic_block:
         # All rows are wanted, not the first ones soon.
-        execute("SET LOCAL cursor_tuple_fraction = 1")
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
     return connection.chunked_cursor()
 
 

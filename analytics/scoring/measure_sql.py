@@ -1,8 +1,8 @@
 """The statement that measures customers, for each database: the same columns from the same rows, each in its best way.
 
 Parameters: ``day``, ``known_to`` (nothing dated later is seen), the first day of each window of ``windows`` as
-``<name>_start``, and for one customer alone ``customer``. For some customers alone the temporary table ``CONCERNED``
-has their keys.
+``<name>_start``, for one customer alone ``customer``, and for a range of keys its ``first`` and ``last``. For some
+customers alone the temporary table ``CONCERNED`` has their keys.
 """
 
 from datetime import date
@@ -64,11 +64,13 @@ class Whom(Enum):
     """Whom the statement measures: it narrows every table to them."""
 
     EVERYBODY = "everybody"
+    RANGE = "range"
     CONCERNED = "concerned"
     ONE = "one"
 
 
 _NARROWED = {
+    Whom.RANGE: "BETWEEN %(first)s AND %(last)s",
     Whom.CONCERNED: f"IN (SELECT id FROM {CONCERNED})",
     Whom.ONE: "= %(customer)s",
 }
@@ -89,7 +91,9 @@ def _postgres(policy: ScoringPolicy, whom: Whom) -> str:
     own, there = _own(whom), signed_up(whom)
     day = "CAST(%(day)s AS date)"
     names = ", ".join((*Engagement.COUNTERS, *_WINDOW_SUMS))
-    no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT} WHERE {own})"
+    # The first day of a range alone would be looked for row by row.
+    first = "1 = 1" if whom is Whom.RANGE else own
+    no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT} WHERE {first})"
     moment = _trend_moment(policy, "CAST(%(trend_start)s AS date)")
     return f"""
         WITH activity {kept} (

@@ -8,6 +8,7 @@ from django.db import connection
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
 from analytics.scoring import measure, tally
+from analytics.scoring.measure_sql import Whom, measure_sql
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scored_customers
 from analytics.scoring.snapshots import score_day
@@ -60,7 +61,8 @@ def test_what_is_read_and_counted_in_parts_is_the_same(monkeypatch: pytest.Monke
     whole = stored()
     assert [len(rows) for rows in whole] == [6, 1, 5]
     assert Snapshot.objects.so_far().count() == 2
-    monkeypatch.setattr(measure, "MOST_KEPT", 6)
+    for name in ("MOST_KEPT", "AT_ONCE"):
+        monkeypatch.setattr(measure, name, at_once)
     monkeypatch.setattr(measure, "FETCH_SIZE", at_once)
     monkeypatch.setattr(tally, "_AT_ONCE", at_once)
     score_day(D)
@@ -68,14 +70,13 @@ def test_what_is_read_and_counted_in_parts_is_the_same(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("program")
-@pytest.mark.parametrize(("most_kept", "is_left"), [(7, False), (6, True)])
-def test_the_rows_of_very_many_are_left_with_postgresql(
-    monkeypatch: pytest.MonkeyPatch, most_kept: int, is_left: bool
-) -> None:
-    """For each of the two sets of windows."""
-    made: list[bool] = []
-    cursor = connection.chunked_cursor
-    monkeypatch.setattr(measure, "MOST_KEPT", most_kept)
-    monkeypatch.setattr(connection, "chunked_cursor", lambda: made.append(True) or cursor())
+@pytest.mark.parametrize(("at_once", "ranges"), [(7, 0), (6, 2), (3, 3)])
+def test_postgresql_measures_ranges_of_very_many(monkeypatch: pytest.MonkeyPatch, at_once: int, ranges: int) -> None:
+    """Of the seven, for each of the two sets of windows."""
+    asked: list[Whom] = []
+    for name in ("MOST_KEPT", "AT_ONCE"):
+        monkeypatch.setattr(measure, name, at_once)
+    monkeypatch.setattr(measure, "measure_sql", lambda policy, whom: asked.append(whom) or measure_sql(policy, whom))
     list(scored_customers(D, Policies.on(D)))
-    assert len(made) == (2 if is_left and connection.vendor == "postgresql" else 0)
+    in_ranges = ranges and connection.vendor == "postgresql"
+    assert asked == ([Whom.RANGE] * 2 * ranges if in_ranges else [Whom.EVERYBODY] * 2)
