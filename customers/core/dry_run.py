@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from customers.core.sql import is_postgres, partitioned_tables, see_one_moment
+from customers.core.sql import is_postgres, partitioned_tables, see_one_moment, unguarded
 
 
 @contextmanager
@@ -49,7 +49,8 @@ def temporarily() -> Iterator[None]:
     """
     outermost = is_postgres() and not connections[DEFAULT_DB_ALIAS].in_atomic_block
     partitioned = partitioned_tables() if outermost else []
-    with _announcing_no_writer(), _rolled_back_transaction():
+    # What is asked before the moment is chosen would choose it.
+    with unguarded(), _announcing_no_writer(), _rolled_back_transaction():
         if outermost:
             see_one_moment(partitioned)
         yield

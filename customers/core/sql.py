@@ -1,13 +1,13 @@
 """Bulk SQL in the dialects of PostgreSQL and SQLite: temporary tables, fast copying, dates."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Model
 from django.db.models.sql import Query
 
@@ -80,14 +80,21 @@ def see_one_moment(partitioned: Sequence[str], access: str = "") -> None:
             cursor.execute(f"LOCK TABLE {', '.join(partitioned)} IN ACCESS SHARE MODE")
 
 
+def unguarded(alias: str = DEFAULT_DB_ALIAS) -> AbstractContextManager[None]:
+    """Let transactions begin that store nothing of a job: without asking first whether it still has its locks."""
+    if not is_postgres():
+        return nullcontext()
+    return cast("DatabaseWrapper", connections[alias]).unguarded()
+
+
 @contextmanager
 def read_snapshot() -> Iterator[None]:
     """Let all reads inside see the data of the moment of the first one, and hold up no writer."""
     if reading_connection().in_atomic_block:
         yield
     elif is_postgres():
-        partitioned = partitioned_tables()
-        with transaction.atomic(using=database_of_reads()):
+        partitioned, alias = partitioned_tables(), database_of_reads()
+        with unguarded(alias), transaction.atomic(using=alias):
             see_one_moment(partitioned, ", READ ONLY")
             yield
     else:

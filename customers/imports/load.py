@@ -19,7 +19,7 @@ from customers.audit import trail
 from customers.clock import program_today
 from customers.core import log_context
 from customers.core.signals import run_ended, run_loaded
-from customers.core.sql import drop_temporary, work_in_memory
+from customers.core.sql import drop_temporary, unguarded, work_in_memory
 from customers.feeds.declarations import CUSTOMERS, FEEDS, Feed
 from customers.feeds.manifest import MANIFEST, vouches_for
 from customers.feeds.reader import CsvReader, Refused
@@ -220,7 +220,8 @@ class FeedRun:
         self.key_changes, self.problems = [], []
         self._extends = self._suppressed = None
         try:
-            self._finish(status)
+            with unguarded():
+                self._finish(status)
         except Error:
             logger.exception("The end of run %s could not be written", run.pk)
 

@@ -18,7 +18,7 @@ from customers.audit.trail import Actor, user_name
 from customers.core.database_errors import first_line, is_unavailable
 from customers.core.signals import command_done
 from customers.jobs import argparse_words
-from customers.jobs.lock import LockHeld, job_lock
+from customers.jobs.lock import LockHeld, LockLost, job_lock
 from customers.jobs.schema import lacking
 from customers.text.say import Words, english, say, say_n
 
@@ -117,6 +117,8 @@ class AuditedCommand(SpokenCommand):
     def _execute(self, *args: object, **options: object) -> str | None:
         try:
             return super().execute(*args, **options)
+        except LockLost as lost:
+            raise CommandError(str(lost)) from lost
         except LockHeld:
             raise CommandError(str(self.busy), returncode=EXIT_BUSY) from None
         except Error as error:

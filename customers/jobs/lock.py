@@ -9,17 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from django.db import Error, connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
 from django.utils import timezone
 
 from customers.audit import trail
 from customers.core.files import open_to_lock
 from customers.core.signals import run_ended
-from customers.core.sql import execute, is_pooled, is_postgres
+from customers.core.sql import is_pooled, is_postgres
 from customers.models import ImportRun
 from customers.text.say import english, in_english
+
+if TYPE_CHECKING:
+    # SQLite does without its driver.
+    from customers.core.postgresql.base import DatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,20 @@ class LockHeld(Exception):
     """Another process holds the lock."""
 
     def __init__(self, job: str) -> None:
-        super().__init__(english(f"another process has the lock of {job}"))
+        super().__init__(self._says(job))
+
+    def _says(self, job: str) -> str:
+        return english(f"another process has the lock of {job}")
+
+
+class LockLost(LockHeld):
+    """The connection that held the lock has ended in mid-job, and another process has the lock now."""
+
+    def _says(self, job: str) -> str:
+        return english(
+            f"the connection that held the lock of {job} has ended, and another process has the lock now; "
+            "nothing of this transaction is stored: run the job again when the other one has ended"
+        )
 
 
 class JobLock(ABC):
@@ -48,18 +65,23 @@ class JobLock(ABC):
 
     @abstractmethod
     def renew(self) -> None:
-        """Take the lock, unless it is held. A long job does so now and then, because a connection may be lost.
+        """Take the lock, unless it is held; raises ``LockHeld`` where another process has it.
 
-        Raises ``LockHeld`` where another process has it.
+        A long job does so after it has met an error, because a connection may be lost. Each of its transactions does
+        so by itself where the connection has the lock.
         """
 
     @abstractmethod
     def release(self) -> None:
         """Give the lock back."""
 
+    @abstractmethod
+    def guard(self) -> None:
+        """Let no transaction of this connection begin without the lock, until it is given back."""
+
 
 class _FileLock(JobLock):
-    """A lock on a file beside the database of SQLite."""
+    """A lock on a file beside the database of SQLite, which no lost connection takes away."""
 
     def __init__(self, job: str, *, shared: bool) -> None:
         super().__init__(job, shared=shared)
@@ -74,25 +96,65 @@ class _FileLock(JobLock):
     def release(self) -> None:
         self._file.close()
 
+    def guard(self) -> None:
+        """Do nothing: it is held as long as the process lives."""
+
 
 class _AdvisoryLock(JobLock):
-    """An advisory lock of PostgreSQL."""
+    """An advisory lock of PostgreSQL.
+
+    It may be lost with its connection while a transaction of the job goes on elsewhere. So such a transaction has a
+    second lock, its own, until its end, and nobody takes the first one while somebody else has the second.
+    """
 
     def __init__(self, job: str, *, shared: bool) -> None:
         super().__init__(job, shared=shared)
-        self._number = zlib.crc32(f"rsolv_cs.{job}".encode())
+        self._number, self._of_transactions = _number(job), _number(f"{job}.transaction")
         self._suffix = "_shared" if shared else ""
+        self._asks = self._works = cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
+        self._was_held = False
 
-    def _take(self, cursor: CursorWrapper, function: str, *, is_lost: bool) -> None:
+    def guard(self) -> None:
+        self._works.at_begin.append(self._begin)
+
+    def release(self) -> None:
+        if self._begin in self._works.at_begin:
+            self._works.at_begin.remove(self._begin)
+        self._give_back()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make sure of the lock as a transaction begins; raises ``LockLost``."""
+
+    @abstractmethod
+    def _try(self) -> bool:
+        """Take the lock if it is free, and return whether it was."""
+
+    @abstractmethod
+    def _give_back(self) -> None:
+        """Give the lock back, if it is held."""
+
+    def _take(self, *, is_in_transaction: bool) -> None:
         # The server ends a session that was lost, and with it the lock, a moment after its connection.
-        until = time.monotonic() + (_LOST_SESSION_LASTS if is_lost else 0)
+        until = time.monotonic() + (_LOST_SESSION_LASTS if self._was_held else 0)
         while True:
-            cursor.execute(f"SELECT {function}{self._suffix}(%s)", [self._number])
-            if cursor.fetchone() == (True,):
-                return
+            if self._try():
+                if is_in_transaction or self._nobody_writes():
+                    self._was_held = True
+                    return
+                self._give_back()
             if time.monotonic() >= until:
-                raise LockHeld(self.job)
+                raise self._held_by_another()
             time.sleep(_RETRY_SECONDS)
+
+    def _held_by_another(self) -> LockHeld:
+        return (LockLost if self._was_held else LockHeld)(self.job)
+
+    def _nobody_writes(self) -> bool:
+        """Return whether no transaction goes on of somebody who has lost the lock."""
+        lock = f"{self._suffix}({self._of_transactions})"
+        taken, given = f"pg_try_advisory_lock{lock}", f"pg_advisory_unlock{lock}"
+        return _is_so(self._asks, f"CASE WHEN {taken} THEN {given} ELSE false END")
 
 
 class _SessionLock(_AdvisoryLock):
@@ -101,14 +163,23 @@ class _SessionLock(_AdvisoryLock):
     _session: object = None
 
     def renew(self) -> None:
-        with connection.cursor() as cursor:
-            if self._session is not connection.connection:
-                self._take(cursor, "pg_try_advisory_lock", is_lost=self._session is not None)
-                self._session = connection.connection
+        self._works.ensure_connection()
+        if self._session is not self._works.connection:
+            self._take(is_in_transaction=False)
 
-    def release(self) -> None:
-        if self._session and self._session is connection.connection and connection.is_usable():
-            execute(f"SELECT pg_advisory_unlock{self._suffix}(%s)", [self._number])
+    def _begin(self) -> None:
+        self.renew()
+
+    def _try(self) -> bool:
+        is_free = _is_so(self._works, f"pg_try_advisory_lock{self._suffix}({self._number})")
+        if is_free:
+            self._session = self._works.connection
+        return is_free
+
+    def _give_back(self) -> None:
+        if self._session and self._session is self._works.connection and self._works.is_usable():
+            _is_so(self._works, f"pg_advisory_unlock{self._suffix}({self._number})")
+        self._session = None
 
 
 class _TransactionLock(_AdvisoryLock):
@@ -116,28 +187,46 @@ class _TransactionLock(_AdvisoryLock):
 
     def __init__(self, job: str, *, shared: bool) -> None:
         super().__init__(job, shared=shared)
-        self._own = connection.copy()
+        self._asks = self._own = self._works.copy()
         self._own.settings_dict["AUTOCOMMIT"] = False
-        self._was_held = False
+        self._guards = False
 
     def renew(self) -> None:
-        if self._own.connection and self._own.is_usable():
-            return
-        self._own.close()
-        try:
-            with self._own.cursor() as cursor:
-                self._take(cursor, "pg_try_advisory_xact_lock", is_lost=self._was_held)
-        except LockHeld:
-            self._own.close()
-            raise
-        self._was_held = True
+        self._renew(is_in_transaction=self._guards and self._works.in_atomic_block)
 
-    def release(self) -> None:
+    def _renew(self, *, is_in_transaction: bool) -> None:
+        if not (self._own.connection and self._own.is_usable()):
+            self._own.close()
+            self._take(is_in_transaction=is_in_transaction)
+
+    def _begin(self) -> None:
+        if not _is_so(self._works, f"pg_try_advisory_xact_lock{self._suffix}({self._of_transactions})"):
+            raise self._held_by_another()
+        self._guards = True
+        self._renew(is_in_transaction=True)
+
+    def _try(self) -> bool:
+        is_free = _is_so(self._own, f"pg_try_advisory_xact_lock{self._suffix}({self._number})")
+        if not is_free:
+            self._own.close()
+        return is_free
+
+    def _give_back(self) -> None:
         # The end of a connection is told without waiting: the next who takes the lock would be too early.
         with suppress(Error):
             if self._own.connection:
                 self._own.rollback()
         self._own.close()
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(f"rsolv_cs.{name}".encode())
+
+
+def _is_so(asked: "DatabaseWrapper", expression: str) -> bool:
+    with asked.cursor() as cursor:
+        cursor.execute(f"SELECT {expression}")
+        return bool(cursor.fetchone() == (True,))
 
 
 def _new_lock(job: str, *, shared: bool) -> JobLock:
@@ -164,6 +253,7 @@ def job_lock(job: str, *, shared: bool = False) -> Iterator[JobLock]:
             except Error as error:
                 # Whoever takes the lock next does it.
                 logger.warning("Interrupted runs could not be marked: %s", error)
+        lock.guard()
         yield lock
     finally:
         lock.release()

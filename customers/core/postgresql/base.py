@@ -1,6 +1,8 @@
 """PostgreSQL as Django has it, but at home behind a pooler of transactions, and patient while it is restarted."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
@@ -47,8 +49,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     is_patient = True
     """Whether it waits for a server that is restarted."""
-    _set_in_each = ""
-    """What behind a pooler each transaction begins with."""
+
+    def __init__(self, settings_dict: dict[str, object], alias: str = DEFAULT_DB_ALIAS) -> None:
+        super().__init__(settings_dict, alias)
+        self.at_begin: list[Callable[[], None]] = []
+        """What is called as each transaction begins, inside of it; an error of it ends the transaction."""
+        self._set_in_each: dict[str, int] = {}
+        """Parameters that behind a pooler each transaction begins with."""
 
     def get_new_connection(self, conn_params: object) -> object:
         """Connect; to the primary server also while it, or a pooler before it, is restarted."""
@@ -66,6 +73,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 _outage.is_over()
                 return connection
 
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Call nothing as the transactions of the block begin."""
+        kept, self.at_begin = self.at_begin, []
+        try:
+            yield
+        finally:
+            self.at_begin = kept
+
     def set_parameters(self, **values: int) -> None:
         """Set parameters of PostgreSQL for whatever this connection does.
 
@@ -73,16 +89,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         transactions not at all.
         """
         if settings.DATABASE_POOLER:
-            self._set_in_each = "; ".join(f"SET LOCAL {name} = {value}" for name, value in values.items())
+            self._set_in_each |= values
         else:
             with self.cursor() as cursor:
-                cursor.execute("; ".join(f"SET {name} = {value}" for name, value in values.items()))
+                cursor.execute(_joined("SET", values))
 
     def _set_autocommit(self, autocommit: bool) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs lack it
-        if self._set_in_each and not autocommit:
+        if not autocommit:
+            try:
+                self._begin()
+            except BaseException:
+                # Django has not noted yet that a transaction began.
+                with suppress(self.Database.Error):
+                    self.connection.rollback()
+                    self.connection.autocommit = True
+                raise
+
+    def _begin(self) -> None:
+        if self._set_in_each:
             with self.wrap_database_errors:
-                self.connection.execute(self._set_in_each)
+                self.connection.execute(_joined("SET LOCAL", self._set_in_each))
+        for call in list(self.at_begin):
+            call()
 
     def chunked_cursor(self) -> CursorWrapper:
         """Return a cursor that leaves its rows with the server.
@@ -92,3 +121,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if settings.DATABASE_POOLER and not self.in_atomic_block:
             return self.cursor()
         return super().chunked_cursor()
+
+
+def _joined(command: str, values: dict[str, int]) -> str:
+    return "; ".join(f"{command} {name} = {value}" for name, value in values.items())

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from analytics.management.commands import score
-from customers.jobs.lock import LockHeld
+from customers.jobs.lock import LockHeld, LockLost
 from tests.support.commands import run
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.django_db
     [
         (OperationalError("gone\nLINE 1"), 1, "The database cannot be used: gone"),
         (LockHeld("score"), 75, "Another scoring or an import is running; nothing was done."),
+        (
+            LockLost("score"),
+            1,
+            "the connection that held the lock of score has ended, and another process has the lock now; "
+            "nothing of this transaction is stored: run the job again when the other one has ended",
+        ),
     ],
 )
 def test_a_command_ends_alike_whatever_it_does(
