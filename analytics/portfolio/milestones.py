@@ -4,12 +4,11 @@ The list, the dashboard, the customer's history and the API ask these declaratio
 scored date on which it counts; the first scored date of a customer tells of those alone who had just signed up.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Case, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, When
+from django.db.models import Case, Count, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, When
 from django.db.models.query import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -107,10 +106,7 @@ def week_of(day: date, back: int = 0) -> Week | None:
 
 def reaching(week: Week, milestones: Collection[Milestone] = tuple(Milestone)) -> SnapshotQuerySet:
     """Return the snapshots of who has reached any of the milestones in a week, each with the days, by ``_day_of``."""
-    then = Q(customer__snapshots__date=week.before or date.min)
-    found = Snapshot.objects.filter(date=week.last).annotate(
-        before=FilteredRelation("customer__snapshots", condition=then)
-    )
+    found = _beside_before(week)
     conditions = {milestone: _reached(MARKS[milestone], week) for milestone in milestones}
     anything = Q(pk__in=[])
     for condition in conditions.values():
@@ -148,12 +144,23 @@ class CountsKey(page_cache.DataKey):
 def counts_of_week(version: DataVersion, day: date) -> dict[Milestone, int]:
     """Return how many customers have reached each milestone in the week to a scored date, kept until data change."""
 
-    def count() -> dict[Milestone, int]:
-        week = week_of(day)
-        found = Counter(one.milestone for one in reached_of(reaching(week), list(Milestone))) if week else Counter()
-        return {milestone: found[milestone] for milestone in Milestone}
+    return page_cache.get_or_set(CountsKey(version=version, day=day), lambda: _counts(week_of(day)))
 
-    return page_cache.get_or_set(CountsKey(version=version, day=day), count)
+
+def _counts(week: Week | None) -> dict[Milestone, int]:
+    """Count who has reached each milestone in a week; whoever asks for no days spares looking for them."""
+    if week is None:
+        return dict.fromkeys(Milestone, 0)
+    counts = {one.value: Count("pk", filter=_reached(MARKS[one], week)) for one in Milestone}
+    return {Milestone(name): count for name, count in _beside_before(week).aggregate(**counts).items()}
+
+
+def _beside_before(week: Week) -> SnapshotQuerySet:
+    """Return the snapshots of the week's last date, each with that of the date before the week, ``before``."""
+    then = Q(customer__snapshots__date=week.before or date.min)
+    return Snapshot.objects.filter(date=week.last).annotate(
+        before=FilteredRelation("customer__snapshots", condition=then)
+    )
 
 
 def _day_of(milestone: Milestone) -> str:

@@ -65,12 +65,27 @@ class CustomerIndex:
         found: dict[str, None] = {}
         if not asked:
             return []
-        for lines in (self._lines(_END + asked), self._lines(b" " + asked), self._lines_with(asked.split())):
+        for lines in (self._lines_from(asked), self._lines(b" " + asked), self._lines_with(asked.split())):
             for line in lines:
                 found[line.rpartition(_KEY)[2].decode()] = None
                 if len(found) == most:
                     return list(found)
         return list(found)
+
+    def _lines_from(self, start: bytes) -> Iterator[bytes]:
+        """The lines with such a start; they stand together, as the lines are in order."""
+        low, high = 0, len(self._text) - 1
+        while low < high:
+            before = self._text.rfind(_END, 0, (low + high) // 2 + 1)
+            end = self._text.find(_END, before + 1)
+            if self._text[before + 1 : end] < start:
+                low = end
+            else:
+                high = before
+        while self._text.startswith(start, low + 1):
+            end = self._text.find(_END, low + 1)
+            yield self._text[low + 1 : end]
+            low = end
 
     def _lines_with(self, words: list[bytes]) -> Iterator[bytes]:
         """The lines with each of the words; they are looked for by the rarest one."""

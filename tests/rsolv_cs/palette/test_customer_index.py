@@ -81,6 +81,14 @@ def test_on_postgresql_the_index_is_kept_as_long_as_no_text_changes_whatever_is_
     forget()
 
 
+@given(names=st.lists(st.text("ab é", max_size=4), max_size=20), start=st.text("ab é", min_size=1, max_size=3))
+def test_the_lines_with_a_start_are_found_among_all(names: list[str], start: str) -> None:
+    lines = sorted(f"{name}\x1fk{number}" for number, name in enumerate(names))
+    kept = CustomerIndex("\n".join(["", *lines, ""]).encode())
+    found = [line.decode() for line in kept._lines_from(start.encode())]
+    assert found == [line for line in lines if line.startswith(start)]
+
+
 letters = st.text("aÄb1-@. \u00a0\N{COMBINING ACUTE ACCENT}", max_size=4)
 
 
