@@ -22,6 +22,8 @@ class AnalyticsConfig(AppConfig):
         from analytics.receivers.erased_files import redact_changed_rows
         from analytics.receivers.joined import carry_over, put_back
         from analytics.receivers.undone import follow_undo
+        from analytics.receivers.urgent import follow_customers, follow_health
+        from analytics.scoring.signals import health_stored
         from customers.core.signals import (
             command_done,
             customer_erased,
@@ -34,6 +36,8 @@ class AnalyticsConfig(AppConfig):
         )
 
         run_ended.connect(tell_end, dispatch_uid="analytics.tell_end")
+        run_ended.connect(follow_customers, dispatch_uid="analytics.follow_customers")
+        health_stored.connect(follow_health, dispatch_uid="analytics.follow_health")
         run_loaded.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_run")
         command_done.connect(close_repaired, dispatch_uid="analytics.close_repaired_at_command")
         run_undone.connect(follow_undo, dispatch_uid="analytics.follow_undo")

@@ -14,8 +14,9 @@ from analytics.customer_list.first_view import OWNER
 from analytics.dashboard.disagreements import DISAGREE, disagreements
 from analytics.display.source_list import MY_DAY, way_from
 from analytics.models import PortfolioDay
+from analytics.my_day.members import TEAM
 from analytics.my_day.most_urgent import most_urgent
-from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
+from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf

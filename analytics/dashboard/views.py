@@ -14,7 +14,7 @@ from analytics.customer_list.first_view import (
 from analytics.customer_list.list_page import list_context
 from analytics.dashboard.blocks import BLOCKS, NOT_CARRIED, overview, stay_query
 from analytics.models import PortfolioDay
-from analytics.my_day.worklist import TEAM
+from analytics.my_day.members import TEAM
 from analytics.pages.as_of import as_of
 from analytics.pages.etag import answers_refresh, page_etag, with_etag
 from analytics.pages.feeds import known_feed_states

@@ -17,6 +17,7 @@ from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
 from analytics.forecast.program import Program
 from analytics.forecast.target import Target
 from analytics.models import HORIZON, EventKind, Forecast, ForecastDay
+from analytics.scoring.signals import health_stored
 from analytics.webhook_events.announce import Told, Value, announce, listened
 from customers.audit import trail
 from customers.core.limits import FETCH_SIZE
@@ -40,6 +41,7 @@ def store_day(forecaster: Forecaster, day: date, newest: date) -> list[ForecastD
         columns = [name for target in TARGETS for name in (target.name, f"{target.name}_features")]
         copy_rows(table_of(Forecast), ["date", "customer_id", *columns], _rows(made, day))
         tell_crossed(day)
+        health_stored.send(sender=Forecast, day=day, customers=None)
         said = ", ".join(f"{one.target.name}: {len(one.keys)}" for one in made)
         trail.record(trail.Action.COMMAND, "forecast", detail=f"{day}: {said}")
     return days

@@ -37,5 +37,6 @@ from analytics.models.scoring import (
     SnapshotQuerySet,
     Stage,
     Trend,
+    UrgentCustomer,
 )
 from analytics.models.tasks import ActionKind, Condition, RecommendationRule, Task

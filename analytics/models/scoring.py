@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from analytics.rounding import onboarding_percent, success_rate
+from customers.indexes import CoveringIndex
 from customers.models import Customer
 from customers.text.choices import SpokenChoices
 
@@ -51,6 +52,7 @@ class PortfolioDay(models.Model):
     """A scored date: the portfolio's own figures on it, and how it was scored.
 
     ``policy`` is the one for everybody; ``segment_policies`` names the others that were in force, by their keys.
+    ``urgency_stored`` says whether the rows of ``UrgentCustomer`` are of this date, against ``urgency_before``.
     """
 
     date = models.DateField(primary_key=True)
@@ -67,6 +69,8 @@ class PortfolioDay(models.Model):
 
     total = models.PositiveIntegerField()
     erased = models.PositiveIntegerField(default=0, help_text=_("Customers among them who were erased since."))
+    urgency_stored = models.BooleanField(default=False, editable=False)
+    urgency_before = models.DateField(null=True, editable=False)
     active_today = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.IntegerField()
@@ -313,3 +317,29 @@ class CohortDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} {self.name} on {self.date}"
+
+
+class UrgentCustomer(models.Model):
+    """A customer to act on by its health on the newest scored date, with its place in the worklist.
+
+    A row is made of the snapshots by one statement, whenever they change. ``PortfolioDay.urgency_stored`` says
+    whether there are rows of a date, and ``urgency_before`` against which date they were made.
+    """
+
+    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="+")
+    # No foreign key: snapshots are replaced by plain statements, and these rows with them.
+    snapshot = models.BigIntegerField()
+    severity = models.PositiveSmallIntegerField(help_text=_("The main reason; the worst is 0."))
+    score = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["severity", "score", "snapshot"]
+        verbose_name = _("urgent customer")
+        verbose_name_plural = _("urgent customers")
+        default_permissions = ()
+        indexes = [
+            CoveringIndex(fields=["severity", "score", "snapshot"], covered=("customer",), name="urgent_in_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.severity}, {self.score}"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
 
 from django.db.models import CharField, DateField, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -13,6 +12,7 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 
 from analytics.models import Alert, Deferral, Message, Task
+from analytics.urgency.stored import Rows
 from customers.clock import program_day
 from customers.core.people import name_of_login
 from customers.models import CustomerCare, Note
@@ -54,8 +54,6 @@ class WorkFact:
         return program_day(self.moment)
 
 
-Rows: TypeAlias = "QuerySet[Any, Any]"
-"""Rows of whatever model, as facts or not yet."""
 WorkFacts = dict[str, list[WorkFact]]
 """By customer."""
 

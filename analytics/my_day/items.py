@@ -13,11 +13,12 @@ from analytics.display import atoms
 from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import WorkFact, facts
 from analytics.my_day.members import WorkMember
-from analytics.my_day.reasons import DOING_WELL, Earlier, Severity, beside, has_dropped, reasons_by_health
+from analytics.my_day.reasons import DOING_WELL, Earlier, has_dropped, reasons_by_health
 from analytics.my_day.waiting import Waiting, state_in_words
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.tasks.recommendations import Action, recommendations
+from analytics.urgency.by_health import Severity, beside
 from analytics.wording import day_in_year
 from customers.models import Customer
 from customers.text.say import say

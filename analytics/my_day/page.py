@@ -14,10 +14,10 @@ from analytics.display.filter_choices import is_key, owner_in_words
 from analytics.models import PlaybookStepRun, PortfolioDay
 from analytics.my_day.acts import ACTS
 from analytics.my_day.done import deed_in_words, done_today
-from analytics.my_day.facts import WorkFacts, customers_of
+from analytics.my_day.facts import WorkFacts
 from analytics.my_day.items import WorkItem, work_items
-from analytics.my_day.members import WorkMember
-from analytics.my_day.worklist import NOBODY, TEAM, by_health_alone, newest_days, to_do_counts, worklist
+from analytics.my_day.members import NOBODY, TEAM, WorkMember, which_of
+from analytics.my_day.worklist import by_health_alone, newest_days, to_do_counts, worklist
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf
@@ -93,7 +93,7 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
     whose, tab = _whose(request.GET), _tab(request.GET)
     labels = _labels(request, whose)
     to_do = to_do_counts(portfolio, before, tuple(labels), today, version)
-    shown, done = worklist(portfolio, before, whose, today, version), done_today(_which(whose), today)
+    shown, done = worklist(portfolio, before, whose, today, version), done_today(which_of(whose), today)
     counts = {TO_DO: len(shown.to_do), WAITING: len(shown.waiting), DONE: len(done)}
     context: dict[str, object] = {
         "whose": [
@@ -133,7 +133,7 @@ def customers_of_day(request: HttpRequest, address: QueryDict, shown: AsOf) -> l
         return by_health_alone(shown.portfolio, before, version.data).customers
     whose, tab = _whose(address), _tab(address)
     if tab == DONE:
-        return _newest_first(done_today(_which(whose), today))
+        return _newest_first(done_today(which_of(whose), today))
     found = worklist(shown.portfolio, newest_days(version.data)[1], whose, today, version)
     return found.to_do.customers if tab == TO_DO else [member.customer for member, _wait in found.waiting]
 
@@ -165,12 +165,6 @@ def _whose(address: QueryDict) -> str:
     """Return whose customers the address asks for; what is nobody's key is a user without customers."""
     asked = address.get(OWNER, TEAM)
     return asked if asked in {TEAM, NOBODY} or is_key(asked) else "0"
-
-
-def _which(whose: str) -> Q:
-    if whose == TEAM:
-        return Q()
-    return customers_of(None if whose == NOBODY else int(whose))
 
 
 def _tab(address: QueryDict) -> str:

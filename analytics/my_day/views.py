@@ -13,8 +13,9 @@ from django.utils.translation import gettext
 from analytics.customer_list.first_view import OWNER
 from analytics.my_day.acts import ACTS, Asked, NothingDone, SentAct
 from analytics.my_day.forms import SNOOZE_DAYS
+from analytics.my_day.members import TEAM
 from analytics.my_day.page import customer_item, earlier_list, my_day, with_owner_in_full
-from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH, TEAM
+from analytics.my_day.worklist import LISTED, LISTED_BY_HEALTH
 from analytics.pages.as_of import as_of
 from analytics.portfolio.comparison import comparison_day
 from customers.core.pages import admin_page, admin_response, next_page, user_of

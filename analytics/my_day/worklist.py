@@ -3,27 +3,25 @@
 There is one list for all pages: My day, its badge, and the dashboard's block.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from analytics.models import Alert, PortfolioDay, Snapshot, Task
-from analytics.my_day.facts import Kind, WorkFacts, customers_of, facts
-from analytics.my_day.members import WorkMember, WorkMembers
-from analytics.my_day.reasons import Severity, by_health
+from analytics.my_day.facts import Kind, WorkFacts, facts
+from analytics.my_day.members import TEAM, HealthList, WorkMember, WorkMembers, which_of
 from analytics.my_day.waiting import Waiting, holds, longest, waits
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.portfolio.comparison import comparison_day
+from analytics.urgency.by_health import Severity
+from analytics.urgency.stored import not_urgent
 from customers.clock import program_day
-from customers.models import CustomerCare
 
-TEAM, NOBODY = "", "nobody"
-"""Whose customers, where it is no user's key."""
 LISTED_BY_HEALTH = gettext_lazy(
     "Customers who are at risk, got worse within a week, are blocked, or are likely to go quiet; the worst first."
 )
@@ -100,12 +98,11 @@ def worklist(
 def to_do_counts(
     portfolio: PortfolioDay, before: PortfolioDay | None, whose: tuple[str, ...], today: date, version: StateVersion
 ) -> dict[str, int]:
-    """Return how many are to do of each: all by the team's list and one query more, so that no list is made for it."""
+    """Return how many are to do of each, by the team's list and two queries more, so that no list is made for it."""
 
     def make() -> dict[str, int]:
         team = worklist(portfolio, before, TEAM, today, version).to_do
-        owners = dict(CustomerCare.objects.filter(owner__isnull=False).values_list("customer_id", "owner_id"))
-        counts = Counter(str(owners.get(customer, NOBODY)) for customer in team.customers)
+        counts = team.by_owner()
         return {one: len(team) if one == TEAM else counts[one] for one in whose}
 
     since = before.date if before else None
@@ -117,37 +114,38 @@ def by_health_alone(portfolio: PortfolioDay, before: PortfolioDay | None, versio
     """Return the customers to act on by their health on a scored date, whatever was done since."""
     since = before.date if before else None
     key = HealthKey(version=version, day=portfolio.date, before=since)
-    return page_cache.get_or_set(key, lambda: _by_health(portfolio, before, Q()))
-
-
-def _by_health(portfolio: PortfolioDay, before: PortfolioDay | None, which: Q) -> WorkMembers:
-    found = by_health(portfolio, before).filter(which).values_list("customer_id", "pk", F("severity"), "score")
-    return WorkMembers(WorkMember(customer, pk, severity, score) for customer, pk, severity, score in found)
+    return page_cache.get_or_set(key, lambda: WorkMembers(HealthList(portfolio, before, TEAM)))
 
 
 def _worklist(
     portfolio: PortfolioDay, before: PortfolioDay | None, whose: str, today: date, version: DataVersion
 ) -> Worklist:
-    which = Q() if whose == TEAM else customers_of(None if whose == NOBODY else int(whose))
+    which, listed = which_of(whose), HealthList(portfolio, before, whose)
     known = facts(which, today)
-    members = by_health_alone(portfolio, before, version) if whose == TEAM else _by_health(portfolio, before, which)
-    if more := _by_facts(portfolio, which, known, set(members.customers), today):
-        members = WorkMembers([*members, *more])
-    wait = _who_waits(portfolio, set(members.customers), known, today, version)
-    if not wait:
-        return Worklist(members, [])
-    waiting = [(one, wait[one.customer]) for one in members if one.customer in wait]
+    may_wait = {customer: found for customer, about in known.items() if (found := waits(about, today))}
+    by_health = {one.customer: one for one in listed.among(may_wait)}
+    more = {one.customer: one for one in _by_facts(portfolio, before, which, known, today)}
+    members = by_health | more
+    wait = _who_waits(portfolio, {key: found for key, found in may_wait.items() if key in members}, version)
+    waiting = [
+        (one, wait[one.customer]) for one in sorted(members.values(), key=lambda one: one.rank) if one.customer in wait
+    ]
     waiting.sort(key=lambda pair: pair[1].until or date.max)
-    return Worklist(WorkMembers(one for one in members if one.customer not in wait), waiting)
+    others, without = [one for key, one in more.items() if key not in wait], wait.keys() & by_health.keys()
+    if whose == TEAM and not (others or without):
+        return Worklist(by_health_alone(portfolio, before, version), waiting)
+    return Worklist(WorkMembers(listed, without, others), waiting)
 
 
-def _by_facts(portfolio: PortfolioDay, which: Q, known: WorkFacts, others: set[str], today: date) -> list[WorkMember]:
+def _by_facts(
+    portfolio: PortfolioDay, before: PortfolioDay | None, which: Q, known: WorkFacts, today: date
+) -> list[WorkMember]:
     """Return the customers who are on the list by an alert or a task that is due, and not by their health."""
     severities: dict[str, Severity] = {}
     worst: dict[str, int] = {}
     for customer, about in known.items():
         kinds = {one.kind for one in about if one.kind == Kind.ALERT or (one.day and one.day <= today)}
-        if customer not in others and kinds & {Kind.ALERT, Kind.TASK}:
+        if kinds & {Kind.ALERT, Kind.TASK}:
             severities[customer] = Severity.ALERT if Kind.ALERT in kinds else Severity.TASK
             worst[customer] = min((int(one.more) for one in about if one.kind == Kind.ALERT), default=0)
     if not severities:
@@ -156,17 +154,15 @@ def _by_facts(portfolio: PortfolioDay, which: Q, known: WorkFacts, others: set[s
     alerts = Alert.objects.waiting(today).order_by().values("customer")
     tasks = Task.objects.open().filter(due__lte=today).order_by().values("customer")
     concerned = Q(customer__in=alerts) | Q(customer__in=tasks)
-    found = Snapshot.objects.filter(which, concerned, date=portfolio.date).order_by()
+    found = Snapshot.objects.filter(which, concerned, not_urgent(portfolio, before), date=portfolio.date).order_by()
     rows = found.values_list("customer_id", "pk", "score")
     return [WorkMember(key, pk, severities[key], score, worst[key]) for key, pk, score in rows if key in severities]
 
 
 def _who_waits(
-    portfolio: PortfolioDay, members: set[str], known: WorkFacts, today: date, version: DataVersion
+    portfolio: PortfolioDay, may_wait: Mapping[str, list[Waiting]], version: DataVersion
 ) -> dict[str, Waiting]:
     """Return for each of the members who wait how they come back."""
-    may_wait = {customer: waits(known[customer], today) for customer in members & known.keys()}
-    may_wait = {customer: found for customer, found in may_wait.items() if found}
     if not may_wait:
         return {}
     scored = page_cache.get_or_set(ScoredKey(version=version), _scored)
@@ -195,7 +191,7 @@ def known_day(scored: Sequence[tuple[date, datetime]], moment: datetime) -> date
 
 
 def _snapshots(
-    day: date, may_wait: dict[str, list[Waiting]], days: dict[datetime, date | None]
+    day: date, may_wait: Mapping[str, list[Waiting]], days: dict[datetime, date | None]
 ) -> dict[tuple[str, date | None], Snapshot]:
     """Return the snapshots to compare, by customer and date; no query where all is as it was."""
     wanted = defaultdict(set)

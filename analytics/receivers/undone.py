@@ -13,6 +13,7 @@ from analytics.models import (
     PushedCustomer,
     PushRow,
     Snapshot,
+    UrgentCustomer,
     WebhookEvent,
 )
 from customers.models import Customer, ImportRun
@@ -26,7 +27,8 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
     # Of those who are gone no step made anything: a task or an email would have kept the customer.
     steps = PlaybookStepRun.objects.filter(run__customer_id__in=gone.values("key"))
     steps.delete()
-    for model in (Alert, Forecast, ForecastCase, PlaybookRun, PushedCustomer, PushRow, Snapshot, WebhookEvent):
+    computed = (Alert, Forecast, ForecastCase, PlaybookRun, PushedCustomer, PushRow, Snapshot, UrgentCustomer)
+    for model in (*computed, WebhookEvent):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PolicyTrial.objects.all().delete()

@@ -12,6 +12,7 @@ from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
 from analytics.scoring.measure import day_totals
 from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
+from analytics.scoring.signals import health_stored
 from analytics.scoring.snapshot_rows import COLUMNS, scored_customers, snapshot_row
 from analytics.scoring.so_far import mark_so_far
 from analytics.scoring.tally import STORED, Tally, can_recount, recount_cohorts, recount_portfolio
@@ -59,8 +60,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     ``newest`` is the data date, where the caller knows it. Raises ``NotScorable`` where there is no such policy, or
     the date is still to come.
     """
-    policies = policies_to_score(day)
-    tally = Tally(day)
+    policies, tally = policies_to_score(day), Tally(day)
     # Before the transaction: a new month refers to customers, and keeps editors of them waiting until its end.
     make_months(table_of(Snapshot), [day])
     with transaction.atomic(), telling(day):
@@ -88,6 +88,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         )
         _finalise_before(day)
         analyze(table_of(Snapshot), _LOOKED_FOR)
+        health_stored.send(sender=Snapshot, day=day, customers=None)
         with in_english():
             said = english(f"{counted(portfolio.total, 'customer')}, {written.number(portfolio.at_risk)} at risk")
             trail.record(trail.Action.COMMAND, "score", detail=f"{written.day(day)}: {said}")
@@ -121,7 +122,8 @@ def _score_some(portfolio: PortfolioDay, policies: Policies, keys: Sequence[str]
     """Score some customers; where they are to be counted, count them anew, and return the portfolio's sums."""
     day, text = portfolio.date, portfolio.date.isoformat()
     with temporary_keys(CONCERNED, table_of(Customer), keys) as theirs:
-        concerned = Snapshot.objects.filter(date=day, customer__in=RawSQL(theirs, ()))  # noqa: S611 - no value in it
+        customers = RawSQL(theirs, ())  # noqa: S611 - no value in it
+        concerned = Snapshot.objects.filter(date=day, customer__in=customers)
         so_far, before = concerned.so_far().count(), _tallied(day, concerned if count else concerned.none())
         with telling(day, f"IN ({theirs})"):
             concerned._raw_delete(concerned.db)
@@ -129,6 +131,7 @@ def _score_some(portfolio: PortfolioDay, policies: Policies, keys: Sequence[str]
             copy_rows(table_of(Snapshot), COLUMNS, (snapshot_row(text, one) for one in scored))
         portfolio.so_far += mark_so_far(day, Whom.CONCERNED) - so_far
         counts = _recounted(portfolio, before, _tallied(day, concerned)) if count else {}
+        health_stored.send(sender=Snapshot, day=day, customers=customers)
     for name, number in counts.items():
         setattr(portfolio, name, number)
     return counts

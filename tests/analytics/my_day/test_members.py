@@ -1,37 +1,82 @@
-"""The members of the worklist, kept as columns, are the list that they were made of."""
+"""The members of the worklist, read where they are wanted, are the whole list in its order."""
 
 import pickle
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from analytics.my_day.members import WorkMember, WorkMembers
+from analytics.my_day.members import FIRST, NOBODY, TEAM, HealthList, WorkMember, WorkMembers
+from analytics.urgency.stored import store_urgent
+from tests.factories import make_day, make_staff
+from tests.support.my_day import D, customer
 
-MEMBERS = st.lists(
-    st.builds(
-        WorkMember,
-        customer=st.text(max_size=5),
-        snapshot=st.integers(1, 2**62),
-        severity=st.integers(0, 5),
-        score=st.integers(0, 100),
-        alert=st.integers(0, 3),
-    ),
-    unique_by=(lambda one: one.customer, lambda one: one.snapshot),
-)
+pytestmark = pytest.mark.django_db
+BY_ALERT, BY_WORSE_ALERT = WorkMember("x3", 3, 5, 10, 2), WorkMember("x4", 4, 5, 90, 1)
+NUMBER = FIRST + 5
 
 
-def test_the_worst_reason_stands_first_then_the_worst_alert_then_the_lowest_score() -> None:
-    by_risk, by_risk_too = WorkMember("c1", 1, 1, 50), WorkMember("c2", 2, 1, 20)
-    by_alert, by_worse_alert = WorkMember("c3", 3, 4, 10, 2), WorkMember("c4", 4, 4, 90, 1)
-    found = WorkMembers([by_alert, by_risk, by_worse_alert, by_risk_too])
-    assert [*found] == [by_risk_too, by_risk, by_worse_alert, by_alert]
-    assert (found[0], found[-1], found[1:3]) == (by_risk_too, by_alert, [by_risk, by_worse_alert])
-    assert (found.of("c4"), found.of("c9")) == ([by_worse_alert], [])
+@pytest.fixture
+def owner() -> User:
+    return make_staff("Program manager")
 
 
-@given(members=MEMBERS)
-def test_nothing_is_lost_by_way_of_the_cache(members: list[WorkMember]) -> None:
-    found: WorkMembers = pickle.loads(pickle.dumps(WorkMembers(members)))  # noqa: S301  # its own bytes
-    assert len(found) == len(members)
-    assert {*found} == {*members}
-    assert {*found[:]} == {*members}
+@pytest.fixture(params=[True, False], ids=["stored", "worked out"])
+def by_health(request: pytest.FixtureRequest, owner: User) -> HealthList:
+    """So many at risk, whose scores fall from the first key to the last; every third one is owned."""
+    day = make_day(date=D)
+    for number in range(NUMBER):
+        customer(f"c{number:02}", None if number % 3 else owner, score=49 - number)
+    if request.param:
+        store_urgent()
+        day.refresh_from_db()
+    return HealthList(day, None, TEAM)
+
+
+def test_the_worst_reason_stands_first_then_the_lowest_score_then_the_worst_alert(by_health: HealthList) -> None:
+    found = WorkMembers(by_health, ["c28"], [BY_ALERT, BY_WORSE_ALERT])
+    keys = [f"c{number:02}" for number in reversed(range(NUMBER)) if number != 28]
+    assert found.customers == [*keys, "x4", "x3"]
+    assert [one.score for one in found[:2]] == [20, 22]
+    assert (found[0].customer, found[FIRST + 1].customer, found[-1]) == ("c29", keys[FIRST + 1], BY_ALERT)
+    assert (found.of("x4"), found.of("c28"), found.of("c9")) == ([BY_WORSE_ALERT], [], [])
+    assert [one.customer for one in found.of("c07")] == ["c07"]
+
+
+def test_each_slice_is_that_of_the_whole_list(by_health: HealthList) -> None:
+    found = WorkMembers(by_health, [], [BY_ALERT, BY_WORSE_ALERT])
+    everybody = [*found]
+    assert len(found) == len(everybody) == NUMBER + 2
+    for start in (0, 1, FIRST - 1, FIRST, NUMBER - 1, NUMBER, NUMBER + 1, NUMBER + 9):
+        for stop in (0, 1, FIRST, FIRST + 1, NUMBER, NUMBER + 1, NUMBER + 9):
+            assert found[start:stop] == everybody[start:stop]
+    assert found[::-2] == everybody[::-2]
+    with pytest.raises(IndexError):
+        found[NUMBER + 2]
+
+
+def test_nothing_is_lost_by_way_of_the_cache(by_health: HealthList) -> None:
+    made = WorkMembers(by_health, ["c01"], [BY_ALERT])
+    found: WorkMembers = pickle.loads(pickle.dumps(made))  # noqa: S301  # its own bytes
+    assert (len(found), [*found]) == (len(made), [*made])
+    with CaptureQueriesContext(connection) as queries:
+        assert found[:FIRST] == made[:FIRST]
+    assert len(queries) == 0
+    with CaptureQueriesContext(connection) as queries:
+        assert found[FIRST:] == [*made][FIRST:]
+    assert len(queries) == 2
+
+
+def test_owners_are_counted_without_a_list(by_health: HealthList, owner: User) -> None:
+    """Ten of thirty are owned, of whom the first is left out; one of the others is on it by an alert."""
+    customer("x3", owner, score=90, status="healthy")
+    counts = WorkMembers(by_health, ["c00", "c01"], [BY_ALERT, BY_WORSE_ALERT]).by_owner()
+    assert counts == {str(owner.pk): 10, NOBODY: 20}
+
+
+def test_a_list_is_of_somebodys_customers(by_health: HealthList, owner: User) -> None:
+    theirs = WorkMembers(HealthList(by_health.portfolio, None, str(owner.pk)))
+    nobodys = WorkMembers(HealthList(by_health.portfolio, None, NOBODY))
+    assert theirs.customers == [f"c{number:02}" for number in reversed(range(0, NUMBER, 3))]
+    assert (len(nobodys), {*nobodys.customers} & {*theirs.customers}) == (20, set())

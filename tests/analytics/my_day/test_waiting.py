@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from analytics.models import Alert, Deferral, Task
 from analytics.my_day.deferrals import bring_back, dismiss, snooze
 from analytics.my_day.facts import Kind
-from analytics.my_day.worklist import TEAM, Worklist, known_day, newest_days, worklist
+from analytics.my_day.members import TEAM
+from analytics.my_day.worklist import Worklist, known_day, newest_days, worklist
 from analytics.page_cache.version import DataVersion, StateVersion
 from customers.models import Customer, Note
 from tests.factories import make_alert, make_customer, make_day, make_message, make_snapshot, make_staff

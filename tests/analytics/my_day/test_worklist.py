@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Forecast, PortfolioDay, Snapshot
 from analytics.my_day.items import WorkItem, work_items
+from analytics.my_day.members import TEAM
 from analytics.my_day.most_urgent import MAX_SHOWN, most_urgent
-from analytics.my_day.reasons import by_health
-from analytics.my_day.worklist import TEAM, by_health_alone
+from analytics.my_day.worklist import by_health_alone
 from analytics.page_cache.version import DataVersion, StateVersion
+from analytics.urgency.by_health import by_health
 from customers.models import Customer, CustomerCare
 from tests.factories import make_alert, make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import main_part, section, words

@@ -1,0 +1,165 @@
+"""What is stored of the worklist is what its rule says, whatever was scored, forecast or removed, in any order."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import TypeAlias, cast
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from analytics.forecast.evidence import Evidence
+from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
+from analytics.forecast.store import store_day
+from analytics.models import PortfolioDay, Snapshot, UrgentCustomer
+from analytics.portfolio.comparison import comparison_day
+from analytics.retention import delete_dates
+from analytics.scoring.snapshots import score_customers, score_day
+from analytics.urgency.stored import urgent_rows
+from customers.erasure.erase import erase
+from customers.models import Customer, Engagement
+from tests.factories import make_customer, make_engagement, make_onboarding
+from tests.support.scoring import D, make_acme
+from tests.support.selection import examples_of_a_push
+from tests.support.urgency import assert_stored_as_the_rule_says, stored
+
+pytestmark = pytest.mark.django_db
+KEYS = ("c1001", "c2", "c3", "c4")
+DAYS = st.sampled_from([0, 1, 6, 7, 8, 10]).map(lambda days: D - timedelta(days=days))
+Step: TypeAlias = Callable[[], object]
+
+
+@pytest.fixture(autouse=True)
+def all_days_are_past(today_is: Callable[[date], None]) -> None:
+    today_is(D + timedelta(days=3))
+
+
+def customers() -> None:
+    """One at risk, one away, one in its first days on a later date, and one who is blocked."""
+    make_acme()
+    for key, days in (("c2", 60), ("c3", 10), ("c4", 60)):
+        made = make_customer(id=key, signup_date=D - timedelta(days=days))
+        make_onboarding(made, blocker_type="sso_login" if key == "c4" else "")
+
+
+def forecast(day: date, chances: dict[str, float]) -> None:
+    """Store that customers go quiet with such probabilities, and nothing of the other target."""
+    keys = sorted(chances.keys() & set(Customer.objects.values_list("pk", flat=True)))
+    nothing = Evidence(0, 0, None)
+    said = [Forecasts(TARGETS[0], None, nothing, keys, [[1.0]] * len(keys), [chances[key] for key in keys])]
+    said += [Forecasts(target, None, nothing, (), (), ()) for target in TARGETS[1:]]
+    store_day(cast("Forecaster", SimpleNamespace(forecast=lambda _day: said)), day, D)
+
+
+def score_some(day: date, keys: set[str]) -> None:
+    if PortfolioDay.objects.filter(pk=day).exists():
+        score_customers(day, keys & set(Customer.objects.values_list("pk", flat=True)))
+
+
+def work(key: str, day: date) -> None:
+    """Work that lifts the score, on a day of which there is no row yet."""
+    for customer in Customer.objects.filter(pk=key):
+        if not Engagement.objects.filter(customer=customer, date=day).exists():
+            make_engagement(customer, day, prs_generated=2, prs_merged=2, issues_tagged=3)
+
+
+def leave(key: str) -> None:
+    if Customer.objects.filter(pk=key).exists():
+        erase(key, "ada")
+
+
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    DAYS.map(lambda day: lambda: score_day(day)),
+    st.tuples(DAYS, st.sets(st.sampled_from(KEYS))).map(lambda drawn: lambda: score_some(*drawn)),
+    st.tuples(DAYS, st.dictionaries(st.sampled_from(KEYS), st.sampled_from([0.2, 0.494, 0.5, 0.9]))).map(
+        lambda drawn: lambda: forecast(*drawn)
+    ),
+    st.tuples(st.sampled_from(KEYS), DAYS).map(lambda drawn: lambda: work(*drawn)),
+    st.sampled_from(KEYS).map(lambda key: lambda: leave(key)),
+)
+
+
+@hypothesis_settings(
+    max_examples=examples_of_a_push(40), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(st.lists(STEPS, min_size=2, max_size=7))
+def test_after_whatever_was_stored_in_whatever_order(steps: list[Step]) -> None:
+    with transaction.atomic():
+        customers()
+        for step in steps:
+            step()
+            assert_stored_as_the_rule_says()
+        transaction.set_rollback(True)
+
+
+def test_who_is_likely_to_go_quiet_comes_in_with_the_forecast() -> None:
+    customers()
+    score_day(D)
+    work("c3", D)
+    score_day(D)
+    keys = [key for key, *_rest in stored()]
+    quiet = sorted(set(KEYS) - set(keys))[0]
+    forecast(D, {quiet: 0.5})
+    assert [(row[0], row[2]) for row in assert_stored_as_the_rule_says() if row[0] not in keys] == [(quiet, 4)]
+
+
+def test_an_older_date_is_worked_out_and_does_not_change_what_is_stored() -> None:
+    customers()
+    score_day(D)
+    newest = stored()
+    assert newest
+    older = score_day(D - timedelta(days=3))
+    assert stored() == newest
+    assert urgent_rows(older, None).model is Snapshot
+    assert urgent_rows(older, None).count() > 0
+
+
+def test_a_date_to_compare_with_that_is_scored_late_counts_at_once() -> None:
+    """70 by the work of a week ago, which is 15 or more above the score of now: dropped, severity 2 or worse."""
+    customers()
+    score_day(D)
+    day = PortfolioDay.objects.get(pk=D)
+    assert (day.urgency_stored, day.urgency_before) == (True, None)
+    work("c1001", D - timedelta(days=7))
+    score_day(D - timedelta(days=7))
+    assert_stored_as_the_rule_says()
+    day.refresh_from_db()
+    assert day.urgency_before == D - timedelta(days=7)
+
+
+def test_without_the_date_it_was_made_against_it_is_worked_out() -> None:
+    customers()
+    week_ago = score_day(D - timedelta(days=7))
+    score_day(D)
+    newest = PortfolioDay.objects.get(pk=D)
+    assert urgent_rows(newest, week_ago).model is UrgentCustomer
+    delete_dates([week_ago.date])
+    assert comparison_day(D) is None
+    assert urgent_rows(newest, None).model is Snapshot
+
+
+def test_a_database_of_before_is_worked_out_until_it_is_scored() -> None:
+    customers()
+    score_day(D)
+    made = stored()
+    UrgentCustomer.objects.all().delete()
+    PortfolioDay.objects.update(urgency_stored=False, urgency_before=None)
+    assert list(urgent_rows(PortfolioDay.objects.get(pk=D), None)) == made
+    score_customers(D, ["c2"])
+    assert assert_stored_as_the_rule_says() == [*stored()]
+    assert {row[0] for row in stored()} == {row[0] for row in made}
+
+
+def test_some_customers_cost_as_many_queries_as_one() -> None:
+    customers()
+    score_day(D)
+    asked = []
+    for keys in (KEYS[:1], KEYS):
+        with CaptureQueriesContext(connection) as queries:
+            score_customers(D, keys)
+        asked.append(sum("urgentcustomer" in one["sql"] for one in queries))
+    assert asked == [2, 2]
