@@ -22,6 +22,12 @@ class KeyField(models.CharField):  # type: ignore[type-arg]  # no generic at run
         kwargs.setdefault("max_length", self.MAX_LENGTH)
         super().__init__(*args, **kwargs)
 
+    def set_attributes_from_name(self, name: str) -> None:
+        """Call an id as Django calls the keys that it makes itself."""
+        super().set_attributes_from_name(name)
+        if self.verbose_name == "id":
+            self.verbose_name = english("ID")
+
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         """Return the column's type."""
         if connection.vendor == "postgresql":

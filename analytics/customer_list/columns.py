@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics.customer_list.list_column import ListColumn, Order, Shown, field_as_text
 from analytics.display import atoms
 from analytics.display.ordering import as_read, by_rank, in_order, none_last
-from analytics.display.tables import CUT, NUMBER
+from analytics.display.tables import CUT, NUMBER, WRAPPED
 from analytics.forecast.bands import DEFINITIONS, band_of, percent_of, shown_percent
 from analytics.models import ForecastTarget, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import SPANS, WEEK
@@ -204,6 +204,7 @@ COLUMNS = (
         _by_rank("stage", tuple(Stage)),
         value=lambda stage: Stage(stage).label,
         shown=Shown.BY_DEFAULT,
+        attrs=WRAPPED,
         definition=_("How far into the product: New signup, Onboarding, Initial adoption or Regular usage."),
     ),
     ListColumn(
@@ -212,6 +213,7 @@ COLUMNS = (
         lambda record, table: atoms.since(record.last_active, record.date),
         _none_last(F("last_active")),
         shown=Shown.BY_DEFAULT,
+        attrs=WRAPPED,
     ),
     _customer_text("cohort", _("Cohort"), Shown.BY_DEFAULT),
     ListColumn(

@@ -14,6 +14,8 @@ from customers.text.say import Words
 
 CUT = {"td": {"class": "cut"}}
 """The attributes of a column with text of any length."""
+WRAPPED = {"td": {"class": "wrapped"}}
+"""Those of a column whose few words may stand below one another where there is little room."""
 NUMBER = {"td": {"class": "number"}, "th": {"class": "number"}}
 
 
