@@ -2,11 +2,11 @@
 
 from django.conf import settings
 
-MAX_BYTES = 179_000
+MAX_BYTES = 182_000
 OURS = ("analytics", "customers", "rsolv_cs")
 
 
-def test_our_styles_and_scripts_are_under_179_kb_together() -> None:
+def test_our_styles_and_scripts_are_under_182_kb_together() -> None:
     folders = [settings.BASE_DIR / app / "static" for app in OURS]
     sizes = {
         path.name: path.stat().st_size

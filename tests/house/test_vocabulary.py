@@ -30,9 +30,10 @@ OLD = re.compile(
     r"|left as they are|loaded since|mail template|most points|needs you today|nights|no longer put off|open again"
     r"|owners? and notes|put off|rest days|rights changed|second factor|sent digests|superseded|take action"
     r"|take the acknowledgement back|taken on|the chosen|the ticked|there again|took on|use it|w0"
-    r"|what (became|came) of|what happened|yielded into no results|select [a-z ]+ to (view|change))(?!\w)",
+    r"|what (became|came) of|what happened|yielded into no results|select [a-z ]+ to (view|change))(?![\w*])",
     re.IGNORECASE,
 )
+"""Nothing of a password's salt, of which Django shows two letters and stars, is such a word."""
 CALLED_BY_DJANGO = {"Change password": "Password change"}
 
 
