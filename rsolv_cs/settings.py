@@ -357,7 +357,7 @@ OTEL_EXPORTER_OTLP_HEADERS = environment.headers("OTEL_EXPORTER_OTLP_HEADERS")
 LANGUAGE_CODE = "en"  # of the code, of what is stored, exports, logs and the API
 OFFERED_LANGUAGES = environment.languages("LANGUAGES")
 FORMAT_MODULE_PATH = ["rsolv_cs.formats"]
-USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "rsolv_cs" / "locale"]  # before the words of Django, whose apps come before ours
 USE_TZ = True
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 

@@ -4,6 +4,7 @@ import re
 from string import Formatter
 
 import pytest
+from django.utils.translation import gettext, override
 
 from rsolv_cs.catalogues import APPS, TRANSLATED, Key, messages, po_file, read, text_key, texts, wanted
 from tests.support import ROOT
@@ -49,6 +50,14 @@ def test_a_translation_has_the_placeholders_and_tags_of_its_text(language: str) 
         texts = [text] if isinstance(text, str) else list(text)
         for one in [said] if isinstance(said, str) else list(said or ()):
             assert placeholders(one) == placeholders(texts[-1]), texts
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_our_words_are_said_where_django_has_others(language: str) -> None:
+    ours = {text: said for (context, text), said in every(language).items() if not context and isinstance(text, str)}
+    with override(language):
+        others = {text: gettext(text) for text, said in ours.items() if gettext(text) != said}
+    assert others == {}
 
 
 def test_a_placeholder_is_a_name_and_nothing_else() -> None:

@@ -94,4 +94,5 @@ def test_a_templates_form_says_what_is_deleted_as_german_does(client: Client, se
     template = MailTemplate.objects.get(situation="check_in")
     page = words(client.get(f"/admin/analytics/mailtemplate/{template.pk}/change/").text)
     assert "E-Mail-Vorlage löschen" in page
+    assert "Speichern und weiter bearbeiten" in page
     assert "Löschen E-Mail-Vorlage" not in page
