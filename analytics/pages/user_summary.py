@@ -20,6 +20,7 @@ from analytics.nights import ledger
 from analytics.page_cache.version import StateVersion, version_columns, version_of
 from analytics.tasks.listing import tasks_due
 from customers.core.pages import user_of
+from customers.core.replica.routing import reading_now
 from customers.core.sql import table_of
 from customers.models import CustomerCare, ImportRun, QuarantinedRow
 
@@ -43,15 +44,16 @@ class UserSummary:
 
 
 _OPEN = (str(QuarantinedRow.Status.OPEN),)
-_summaries: "WeakKeyDictionary[HttpRequest, UserSummary]" = WeakKeyDictionary()
+_summaries: "WeakKeyDictionary[HttpRequest, tuple[bool, UserSummary]]" = WeakKeyDictionary()
+"""Of each request, and whether it was read from the replica: one that is asked again of the primary has another."""
 
 
 def user_summary(request: HttpRequest) -> UserSummary:
-    """Return the summary for the user of a request; one query a request at most."""
-    known = _summaries.get(request)
-    if known is None:
-        known = _summaries[request] = _summary(user_of(request), timezone.localdate())
-    return known
+    """Return the summary for the user of a request; one query a request at most, from where it reads."""
+    from_replica, known = reading_now().from_replica, _summaries.get(request)
+    if known is None or known[0] != from_replica:
+        known = _summaries[request] = from_replica, _summary(user_of(request), timezone.localdate())
+    return known[1]
 
 
 def _summary(user: User, today: date) -> UserSummary:

@@ -5,7 +5,8 @@ is done for many customers at once: the queries are those of a batch, not of eac
 an address, because the customer of these may be erased one day.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,10 +20,14 @@ from analytics.playbooks.emails import Emails
 from analytics.playbooks.end import SETTLED
 from analytics.tasks.workflow import take_by_themselves
 from customers.clock import working_day
+from customers.core.database_errors import is_unavailable
 from customers.core.limits import batches
+from customers.jobs.lock import LockHeld
 from customers.models import Customer
 from customers.owners.assign import eligible_owners
 from customers.text.say import english, in_english
+
+logger = logging.getLogger(__name__)
 
 State = PlaybookStepRun.State
 
@@ -37,12 +42,36 @@ class Became:
     message: Message | None = None
 
 
+Make = Callable[[PlaybookStep, Sequence[PlaybookRun], date], Mapping[int, Became]]
+"""Does a step for some runs, and says by their keys what it became."""
+
+
 def do_steps(step: PlaybookStep, today: date, among: Q) -> Iterator[PlaybookStepRun.State]:
     """Do a step wherever it is due, a batch in each transaction; yield what it became, but where that is as it was."""
+    make = _tasks if step.does == step.Does.TASK else _emails
     for keys in batches(list(_due(step, today, among))):
+        yield from _do_each(step, keys, today, make)
+
+
+def _do_each(step: PlaybookStep, keys: Sequence[int], today: date, make: Make) -> Iterator[PlaybookStepRun.State]:
+    """Do a step for runs; where that fails, halve them until those are found by which it does, and hold these."""
+    try:
         with in_english(), transaction.atomic():  # What a step became is stored.
-            became = _do(step, keys, today)
-        yield from became
+            became = _do(step, keys, today, make)
+    except Exception as error:
+        if is_unavailable(error) or isinstance(error, LockHeld):
+            raise
+        if len(keys) > 1:
+            half = len(keys) // 2
+            for some in (keys[:half], keys[half:]):
+                yield from _do_each(step, some, today, make)
+            return
+        logger.exception("Step %s could not be done in playbook run %s", step.pk, keys[0])
+        # What an error says may have a name in it.
+        held = Became(State.HELD, english(f"It could not be done: {type(error).__name__}. The log says more"))
+        with in_english(), transaction.atomic():
+            became = _do(step, keys, today, lambda _step, runs, _today: {run.pk: held for run in runs})
+    yield from became
 
 
 def _due(step: PlaybookStep, today: date, among: Q) -> Iterator[int]:
@@ -57,14 +86,14 @@ def _due(step: PlaybookStep, today: date, among: Q) -> Iterator[int]:
     yield from begun.exclude(Exists(settled)).order_by("pk").values_list("pk", flat=True)
 
 
-def _do(step: PlaybookStep, keys: Sequence[int], today: date) -> list[PlaybookStepRun.State]:
+def _do(step: PlaybookStep, keys: Sequence[int], today: date, make: Make) -> list[PlaybookStepRun.State]:
     """Do a step for runs, whose rows are locked; return what it became."""
     running = PlaybookRun.objects.select_for_update(of=("self",)).filter(pk__in=keys, state=PlaybookRun.State.RUNNING)
     runs = list(running.select_related("customer__care", "playbook").order_by("pk"))
     # Another process may have done it while this one waited for the rows.
     known = {one.run_id: one for one in PlaybookStepRun.objects.filter(step=step, run__in=[run.pk for run in runs])}
     left = [run for run in runs if run.pk not in known or known[run.pk].state == State.HELD]
-    became = _tasks(step, left, today) if step.does == step.Does.TASK else _emails(step, left, today)
+    became = make(step, left, today)
     new: list[PlaybookStepRun] = []
     changed: list[PlaybookStepRun] = []
     for run in left:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from django.http import Http404, HttpResponse
-from rest_framework.exceptions import ErrorDetail, NotAuthenticated, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotAuthenticated, NotFound, ValidationError
 from rest_framework.views import exception_handler
 
 from customers.core.replica.routing import reading_now
@@ -17,7 +17,7 @@ def answer(error: Exception, context: dict[str, object]) -> HttpResponse | None:
 
     What a replica does not have is raised again, and asked of the primary.
     """
-    if isinstance(error, Http404) and reading_now().from_replica:
+    if isinstance(error, Http404 | NotFound) and reading_now().from_replica:
         return None
     response = exception_handler(error, context)
     if response is None:

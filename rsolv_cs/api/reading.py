@@ -27,7 +27,7 @@ from customers.core.replica.watch import is_used
 from customers.feeds.cell_types import valid_key
 from customers.models import ApiToken
 from rsolv_cs.api.paging import CURSOR, MOST_ROWS, PER_PAGE, USUAL_ROWS
-from rsolv_cs.web.replica import read_from_replica
+from rsolv_cs.web.replica import read_with_token
 
 MOST_NAMED = 30
 """So many allowed values are named where another one is refused."""
@@ -80,7 +80,7 @@ class ReadView(APIView):
         """Read from the replica once it is known that the token may."""
         super().initial(request, *args, **kwargs)
         if is_used() and isinstance(request.auth, ApiToken):
-            read_from_replica(request._request, request.auth.user, request.auth.written)
+            read_with_token(request._request, request.auth)
 
     @abstractmethod
     def answer(self, request: HttpRequest, **kwargs: object) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, User
 from customers.audit import trail
 from customers.text.say import english
 from rsolv_cs.login import own_sessions
+from rsolv_cs.people import guard
 from rsolv_cs.sso.claims import Told
 
 logger = logging.getLogger(__name__)
@@ -30,10 +31,18 @@ def granted(told: Told) -> list[Group]:
 
 
 def apply(user: User, roles: list[Group]) -> None:
-    """Give a user these roles and no others; where that changes anything, the sessions of before end."""
+    """Give a user these roles and no others; where that changes anything, the sessions of before end.
+
+    So may the last who manages users lose that, which log and audit say: the provider alone can give it back.
+    """
     if set(user.groups.all()) == set(roles):
         return
+    was_last = guard.are_last([user])
     user.groups.set(roles)
+    if was_last and not guard.are_last([user]):
+        logger.warning("The provider took user %s the last role that may manage users: nobody has it now", user.pk)
+        said = english("The provider gives another role, and nobody is left who may manage users")
+        trail.record(trail.Action.RIGHTS, user, detail=said)
     if ended := own_sessions.end_all(user):
         said = english(f"{ended} session{'' if ended == 1 else 's'} ended, because the provider gives other roles")
         trail.record(trail.Action.LOGOUT, user, detail=said)

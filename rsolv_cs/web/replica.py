@@ -9,21 +9,23 @@ may arrive after the answer to what they have done meanwhile.
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error
-from django.db.models import Value
-from django.db.models.functions import Greatest
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from rest_framework.exceptions import NotFound
 
 from customers.core.database_errors import is_busy, is_unavailable
 from customers.core.replica import routing
-from customers.core.replica.watch import COUNTS_SECONDS, WATCH, position
+from customers.core.replica.watch import COUNTS_SECONDS, INSERTED, WATCH, position
 from customers.models import ApiToken
 from rsolv_cs.monitoring import counted
 
@@ -33,13 +35,18 @@ TOLD = "X-Told"
 """How far the primary was when an open page was told by its socket; live.js passes it on."""
 SAFE = {"GET", "HEAD"}
 WROTE, SAW = (f"{settings.COOKIE_PREFIX}{name}" for name in ("wrote", "saw"))
-OF_DELETION = "_delete"
-"""Ends the names of the admin's pages that ask where rows would be deleted, so on the primary, what would go along."""
+OF_THE_PRIMARY = (
+    *("_add", "_change", "_delete", "_invitation"),
+    *("edit-board", "edit-report", "erase-customer", "undo-run"),
+)
+"""End the names of pages that read in a transaction, so from the primary: whole, and not half of them."""
 UNKNOWN = 2**62
 """Further than any server: nothing but the primary has it."""
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _SALT = "rsolv_cs.replica"
 _SPARE_SECONDS = 7
+_PERHAPS_THERE = (Error, Http404, NotFound, ObjectDoesNotExist)
+"""What the primary may answer where the replica fails, or lacks what was asked for."""
 
 
 def kept_seconds() -> int:
@@ -69,7 +76,7 @@ class ReplicaReads:
     def process_view(self, request: HttpRequest, _view: object, _positional: object, _named: object) -> None:
         """Begin to read from the replica where somebody who is logged in looks at something."""
         name = (request.resolver_match and request.resolver_match.url_name) or ""
-        if isinstance(request.user, User) and not name.endswith(OF_DELETION):
+        if isinstance(request.user, User) and not name.endswith(OF_THE_PRIMARY):
             read_from_replica(
                 request, request.user, max(_cookie(request, WROTE), _cookie(request, SAW), _told(request))
             )
@@ -77,7 +84,7 @@ class ReplicaReads:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Ask the primary where the replica fails, or lacks what was asked for."""
         reading, match = routing.reading_now(), request.resolver_match
-        if match is None or not reading.from_replica or not isinstance(error, Error | Http404 | ObjectDoesNotExist):
+        if match is None or not reading.from_replica or not isinstance(error, _PERHAPS_THERE):
             return None
         if is_unavailable(error) and not is_busy(error):
             WATCH.doubt()
@@ -98,15 +105,32 @@ def read_from_replica(request: HttpRequest, user: User, needed: int) -> None:
     reading.from_replica = user.date_joined < lately and WATCH.has(needed)
 
 
+def read_with_token(request: HttpRequest, token: ApiToken) -> None:
+    """Let a request of a token that looks read from the replica, where that has what the token has written."""
+    with suppress(Error):
+        if WATCH.is_of_another_cluster(token.written):
+            _note_written(token)
+    read_from_replica(request, token.user, token.written)
+
+
+def _note_written(token: ApiToken) -> None:
+    """Note how far the primary is, of whatever cluster the one before was: only here it never goes back by itself.
+
+    The server says so as it writes the row, so that of two requests at a time the later one has the last word.
+    """
+    ApiToken.objects.filter(pk=token.pk).update(written=RawSQL(INSERTED, (), BigIntegerField()))  # noqa: S611 - no value in it
+
+
 def _remember(request: HttpRequest, response: HttpResponse, *, has_written: bool) -> None:
     token: ApiToken | None = getattr(request, "api_token", None)
     is_known = isinstance(request.user, User)
     if not (has_written or (is_known and not token)):
         return
     try:
+        if token:
+            _note_written(token)
+            return
         there = position()
-        if token and has_written:
-            ApiToken.objects.filter(pk=token.pk).update(written=Greatest("written", Value(there)))
     except Error:
         there = UNKNOWN
     if token is None:

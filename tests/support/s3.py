@@ -72,6 +72,7 @@ def use(settings: Settings, url: str) -> None:
 def forget() -> None:
     """Forget what was found out about any storage."""
     answers._alone.clear()
+    answers._broke_off.clear()
     areas._found.clear()
 
 

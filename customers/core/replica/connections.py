@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from contextlib import closing, suppress
 from weakref import WeakSet
 
@@ -13,17 +14,22 @@ from django.dispatch import receiver
 from customers.core.replica.routing import REPLICA
 
 _connections: WeakSet[BaseDatabaseWrapper] = WeakSet()
+_changing = threading.Lock()
+"""Held by who adds one or goes through them: a set that grows meanwhile cannot be gone through."""
 
 
 @receiver(connection_created, dispatch_uid="customers.replica")
 def _note(connection: BaseDatabaseWrapper, **_more: object) -> None:
     if connection.alias == REPLICA:
-        _connections.add(connection)
+        with _changing:
+            _connections.add(connection)
 
 
 def cut_off() -> None:
     """End what comes and goes on each of them; who waits for an answer gets an error, as if the server had gone."""
-    for wrapper in list(_connections):
+    with _changing:
+        known = list(_connections)
+    for wrapper in known:
         connection = wrapper.connection
         if connection is None:
             continue

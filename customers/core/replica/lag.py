@@ -21,6 +21,10 @@ class Lag:
 
         None where there is no such moment yet: it was behind at each that was noted.
         """
+        if self._noted and primary < self._noted[-1][1]:
+            # Another server is the primary now, so what was noted says nothing.
+            self._noted.clear()
+            self._had_all_of = None
         self._noted.append((at, primary))
         while self._noted and self._noted[0][1] <= replica:
             self._had_all_of = self._noted.popleft()[0]

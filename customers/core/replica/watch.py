@@ -32,10 +32,18 @@ _WAIT_SECONDS = 0.02
 
 _LSN = "CAST(pg_wal_lsn_diff({}, '0/0') AS bigint)"
 _WRITTEN = _LSN.format("pg_current_wal_lsn()")
-_INSERTED = _LSN.format("pg_current_wal_insert_lsn()")
+INSERTED = _LSN.format("pg_current_wal_insert_lsn()")
 _REPLAYED = f"COALESCE({_LSN.format('pg_last_wal_replay_lsn()')}, 0)"
 """0 on a server that was never a replica."""
 _SYSTEM = "SELECT system_identifier FROM pg_control_system()"
+_TIMELINE = "CAST(CAST('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS bit(32)) AS int)"
+_ITS_TIMELINE = (
+    "GREATEST((SELECT timeline_id FROM pg_control_checkpoint()), "
+    "(SELECT min_recovery_end_timeline FROM pg_control_recovery()))"
+)
+"""That of its last restart point: a login may ask no replica for the one that it follows now."""
+_PAGE, _HEADER = 8192, 24
+"""Bytes of a page of the log, and of what stands before the first record in each."""
 
 
 class Why(StrEnum):
@@ -46,17 +54,19 @@ class Why(StrEnum):
     NO_ANSWER = english("no answer")
     NO_REPLICA = english("no replica any more")
     ANOTHER = english("a replica of another server")
+    TIMELINE = english("another timeline than the primary’s")
     BEHIND = english("too far behind")
     NO_PRIMARY = english("no answer of the primary")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the last answer said: why it is left out, how many seconds it lacks, how far it is, and when that was."""
+    """What the last answer said: why it is left out, how many seconds it lacks, how far both are, and when."""
 
     why: Why
     lag: float | None = None
     replayed: int = 0
+    written: int = 0
     at: float = 0.0
 
 
@@ -81,18 +91,26 @@ class Watch:
         """Return what is known now."""
         return Verdict(Why.NO_ANSWER) if self._is_old() else self._verdict
 
-    def has(self, position: int) -> bool:
+    def has(self, needed: int) -> bool:
         """Return whether the replica may be read from, and has what was written up to a position."""
         verdict = self.verdict()
         if verdict.why:
             return False
-        if position <= verdict.replayed:
+        if needed % _PAGE == _HEADER:
+            # The last record has filled a page: the replica has all of it, and no header of the next page yet.
+            needed -= _HEADER
+        if needed <= verdict.replayed:
             return True
         try:
-            return position <= _numbers(REPLICA, f"SELECT {_REPLAYED}")[0]
+            return needed <= _numbers(REPLICA, f"SELECT {_REPLAYED}")[0]
         except Error:
             self.doubt()
             return False
+
+    def is_of_another_cluster(self, noted: int) -> bool:
+        """Return whether a position was noted before the data were moved: it is further than the primary is."""
+        verdict = self.verdict()
+        return not verdict.why and noted > verdict.written and noted > position()
 
     def wait_for(self, position: int) -> None:
         """Wait until the replica has what was written up to a position, unless it is not read from."""
@@ -108,14 +126,14 @@ class Watch:
         """Ask both servers."""
         now = time.monotonic()
         try:
-            written, system = _numbers(DEFAULT_DB_ALIAS, f"SELECT {_WRITTEN}, ({_SYSTEM})")
+            written, *primary = _numbers(DEFAULT_DB_ALIAS, f"SELECT {_WRITTEN}, ({_SYSTEM}), {_TIMELINE}")
         except Error:
             connections[DEFAULT_DB_ALIAS].close()
             self._note(Verdict(Why.NO_PRIMARY, at=now))
             return
-        asked = f"SELECT CAST(pg_is_in_recovery() AS int), {_REPLAYED}, ({_SYSTEM})"
+        asked = f"SELECT CAST(pg_is_in_recovery() AS int), {_REPLAYED}, ({_SYSTEM}), {_ITS_TIMELINE}"
         try:
-            is_replica, replayed, its_system = _numbers(REPLICA, asked)
+            is_replica, replayed, *replica = _numbers(REPLICA, asked)
         except Error:
             connections[REPLICA].close()
             self._note(Verdict(Why.NO_ANSWER, at=now))
@@ -124,11 +142,13 @@ class Watch:
         why = Why.NOTHING
         if not is_replica:
             why = Why.NO_REPLICA
-        elif its_system != system:
+        elif replica[0] != primary[0]:
             why = Why.ANOTHER
+        elif replica[1] != primary[1]:
+            why = Why.TIMELINE
         elif lag is None or lag > self._most():
             why = Why.BEHIND
-        self._note(Verdict(why, lag, replayed, now))
+        self._note(Verdict(why, lag, replayed, written, now))
 
     def _is_old(self) -> bool:
         return self._verdict.why is not Why.NOT_ASKED and time.monotonic() - self._verdict.at > COUNTS_SECONDS
@@ -150,15 +170,22 @@ class Watch:
         cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS]).is_patient = False
         while True:
             began = time.monotonic()
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                logger.exception("The replica could not be looked at")
+                self.doubt()
             time.sleep(max(0.0, began + EVERY_SECONDS - time.monotonic()))
 
     def _keep_cutting(self) -> None:
         """Free those who wait for a replica that hangs, among them the thread that asks."""
         while True:
             time.sleep(EVERY_SECONDS)
-            if self._is_old():
-                cut_off()
+            try:
+                if self._is_old():
+                    cut_off()
+            except Exception:
+                logger.exception("Those who wait for the replica could not be freed")
 
 
 WATCH = Watch()
@@ -167,7 +194,7 @@ WATCH = Watch()
 
 def position() -> int:
     """Return a position that is not before anything that the primary has written so far."""
-    return _numbers(DEFAULT_DB_ALIAS, f"SELECT {_INSERTED}")[0]
+    return _numbers(DEFAULT_DB_ALIAS, f"SELECT {INSERTED}")[0]
 
 
 def is_used() -> bool:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    ReadTimeoutError,
     ResponseStreamingError,
 )
 
@@ -21,6 +23,9 @@ _ALONE_SECONDS = 5.0
 _DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 _ABSENT = {"404", "NoSuchKey"}
 _alone: dict[str, tuple[float, str]] = {}
+_BROKEN_OFF = (ReadTimeoutError, ConnectionClosedError)
+"""What one object may do alone, such as a large one; the second in a row says that of its server."""
+_broke_off: set[str] = set()
 
 
 class NotThere(FileNotFoundError):
@@ -35,7 +40,9 @@ def told(place: str) -> Iterator[None]:
         raise StorageUnavailable(why)
     try:
         yield
+        _broke_off.discard(place)
     except ClientError as error:
+        _broke_off.discard(place)
         raise _answered(place, str(error.response.get("Error", {}).get("Code", ""))) from error
     except NoCredentialsError as error:
         raise StorageUnavailable(f"{place}: no credentials are set") from error
@@ -43,7 +50,10 @@ def told(place: str) -> Iterator[None]:
         raise StorageUnavailable(f"{place} broke off while it was read") from error
     except (ConnectionError, HTTPClientError) as error:
         why = f"{place} cannot be reached, or does not answer"
-        _alone[place] = time.monotonic() + _ALONE_SECONDS, why
+        if not isinstance(error, _BROKEN_OFF) or place in _broke_off:
+            _alone[place] = time.monotonic() + _ALONE_SECONDS, why
+        else:
+            _broke_off.add(place)
         raise StorageUnavailable(why) from error
     except (BotoCoreError, EOFError) as error:
         raise StorageUnavailable(f"{place} cannot be used: {type(error).__name__}") from error

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.models import Deferral, MailTemplate, Message, PlaybookRun, PlaybookStep, Task
+from analytics.models import Deferral, MailTemplate, Message, PlaybookRun, PlaybookStep, PlaybookStepRun, Task
+from analytics.playbooks import steps
 from customers.models import AuditEntry, Customer, CustomerCare
 from tests.analytics.playbooks.conftest import Passes
 from tests.factories import make_message
@@ -284,3 +285,45 @@ def test_those_who_have_such_a_task_already_are_skipped_among_many(passes: Passe
     assert [steps_of(key)[0][1] for key in ("c1", "c2", "c3")] == ["done", "skipped", "done"]
     assert Task.objects.filter(customer="c2").get() == theirs
     assert run_of("c2").steps.get().task == theirs
+
+
+# --- What cannot be done ------------------------------------------------------------------------------------------
+
+
+def test_a_customer_for_whom_a_step_fails_holds_back_nobody_else(
+    passes: Passes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is held with the reason, tried again, and done once it can be."""
+    make_playbook(task(0, "Call"))
+    passes(0, c1=AT_RISK, c2=AT_RISK, c3=AT_RISK, c4=AT_RISK, c5=AT_RISK)
+    real = steps.take_by_themselves
+
+    def fail_for_one(wanted: list[Task], by: str) -> list[Task]:
+        if any(one.customer_id == "c3" for one in wanted):
+            raise ValueError("Ann Smith")
+        return real(wanted, by)
+
+    monkeypatch.setattr(steps, "take_by_themselves", fail_for_one)
+    played = look()
+    assert (played.started, played.done, played.held) == (5, 4, 1)
+    assert sorted(Task.objects.values_list("customer", flat=True)) == ["c1", "c2", "c4", "c5"]
+    held = PlaybookStepRun.objects.get(state="held")
+    assert (held.run.customer_id, held.note) == ("c3", "It could not be done: ValueError. The log says more")
+    assert "could not be done in playbook run" in caplog.text
+    assert look().is_nothing
+    monkeypatch.setattr(steps, "take_by_themselves", real)
+    assert look().done == 1
+    assert Task.objects.count() == 5
+
+
+def test_a_database_that_is_gone_is_no_fault_of_a_customer(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_playbook(task(0, "Call"))
+    passes(0, c1=AT_RISK, c2=AT_RISK)
+
+    def fail(*_what: object) -> list[Task]:
+        raise OperationalError("gone") from ConnectionError()
+
+    monkeypatch.setattr(steps, "take_by_themselves", fail)
+    with pytest.raises(OperationalError):
+        look()
+    assert not PlaybookStepRun.objects.exists()

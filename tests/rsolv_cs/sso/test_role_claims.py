@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from customers.models import AuditEntry
 from tests.factories import make_staff
 from tests.support.openid_provider import OpenIdProvider
 from tests.support.pages import words
@@ -75,6 +76,28 @@ def test_a_role_that_is_taken_there_is_taken_here_and_sessions_of_before_end(
     assert client.get("/admin/").url.startswith("/admin/login/")
     assert other.get("/admin/auth/user/").status_code == 403
     assert other.get("/admin/cohorts/").status_code == 200
+
+
+def test_that_nobody_is_left_who_manages_users_is_in_log_and_audit(
+    client: Client, provider: OpenIdProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> list[str]:
+        return [one.text for one in AuditEntry.objects.all() if "nobody is left" in one.text]
+
+    other = make_staff("Administrator")
+    provider.person["groups"] = ["cs-admins"]
+    sign_in(client)
+    provider.person["groups"] = ["cs-readers"]
+    sign_in(client)
+    assert (roles(), told(), "nobody has it now" in caplog.text) == (["Viewer"], [], False)
+    provider.person["groups"] = ["cs-admins"]
+    sign_in(client)
+    other.delete()
+    provider.person["groups"] = ["cs-readers"]
+    sign_in(client)
+    assert roles() == ["Viewer"]
+    assert told() == ["The provider gives another role, and nobody is left who may manage users"]
+    assert "nobody has it now" in caplog.text
 
 
 def test_who_has_no_role_any_more_has_no_session_either(client: Client, provider: OpenIdProvider) -> None:

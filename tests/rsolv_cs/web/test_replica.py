@@ -14,7 +14,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from analytics.customer_list.export import CSV_NAME
-from analytics.models import Snapshot
+from analytics.models import PortfolioDay, Snapshot
+from customers.audit import trail
 from customers.core.months.partitions import make_months
 from customers.core.replica.watch import position
 from customers.core.sql import table_of
@@ -126,6 +127,32 @@ def test_a_token_reads_what_it_has_written(pair: Pair, site: Site, customer: str
     assert "I did this" not in reader.get(timeline)[1]
     pair.resume()
     assert "I did this" in reader.get(timeline)[1]
+
+
+def test_what_a_token_wrote_in_another_cluster_keeps_it_from_no_replica(pair: Pair, site: Site, customer: str) -> None:
+    timeline = f"/api/v1/customers/{customer}/timeline"
+    reader = Visitor(site.port, headers={"X-Api-Key": token()})
+    ApiToken.objects.update(written=position() + 10**12)
+    assert reader.get(timeline)[0] == 200
+    assert ApiToken.objects.order_by("-pk")[0].written <= position()
+    pair.wait()
+    pair.pause()
+    note(customer, "Mary did this")
+    assert "Mary did this" not in reader.get(timeline)[1]
+
+
+def test_what_nobody_has_on_the_replica_yet_is_asked_of_the_primary(pair: Pair, site: Site, customer: str) -> None:
+    PortfolioDay.objects.all().delete()
+    # Pages are kept until the next entry.
+    trail.record(trail.Action.COMMAND, "score")
+    program = Visitor(site.port, headers={"X-Api-Key": token()})
+    pair.wait()
+    pair.pause()
+    assert program.get("/api/v1/portfolio")[0] == 404
+    make_day()
+    trail.record(trail.Action.COMMAND, "score")
+    assert program.get("/api/v1/portfolio")[0] == 200
+    PortfolioDay.objects.all().delete()
 
 
 def token() -> str:

@@ -43,7 +43,7 @@ class Asked:
 
     def watcher(self, found: list[str]) -> Callable[..., object]:
         def watch(execute: Callable[..., object], sql: str, *more: object) -> object:
-            if routing.reading_now().from_replica and not connections["default"].in_atomic_block:
+            if routing.reading_now().from_replica:
                 found.append(sql)
             return execute(sql, *more)
 

@@ -86,7 +86,8 @@ def test_behind_a_pooler_a_transaction_alone_leaves_rows_with_the_server(pooled_
 
 def test_behind_a_pooler_parameters_are_set_in_each_transaction_and_left_in_no_session(pooled_session: None) -> None:
     ours: Any = connection
-    ours.set_parameters(lock_timeout=1_234, statement_timeout=56_789)
+    ours.set_parameters(lock_timeout=1, statement_timeout=56_789)
+    ours.set_parameters(lock_timeout=1_234)
     for _transaction in range(2):
         with transaction.atomic():
             assert fetch("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')") == [

@@ -35,6 +35,14 @@ def test_one_that_was_behind_from_the_start_may_be_so_by_years() -> None:
     assert lag.note(12.0, 700, 500) == 2.0
 
 
+def test_a_primary_that_falls_back_is_another_one_and_the_lag_begins_anew() -> None:
+    lag = Lag()
+    lag.note(10.0, 500, 500)
+    assert lag.note(11.0, 600, 550) == 1.0
+    assert lag.note(12.0, 300, 200) is None
+    assert lag.note(13.0, 310, 305) == 1.0
+
+
 def test_what_is_noted_has_an_end_and_the_lag_stays_true() -> None:
     lag = Lag()
     lag.note(0.0, 1, 1)

@@ -19,14 +19,16 @@ class Servers:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.written, self.replayed, self.system, self.is_replica = 500, 500, 7, 1
+        self.timeline = self.its_timeline = 1
         self.gone: set[str] = set()
 
     def answer(self, alias: str, sql: str) -> tuple[int, ...]:
         if alias in self.gone:
             raise OperationalError("gone")
         if alias == PRIMARY:
-            return self.written, 7
-        return (self.is_replica, self.replayed, self.system) if "recovery" in sql else (self.replayed,)
+            return (self.written, 7, self.timeline) if "system" in sql else (self.written,)
+        found = (self.is_replica, self.replayed, self.system, self.its_timeline)
+        return found if "is_in_recovery" in sql else (self.replayed,)
 
 
 class Connections:
@@ -95,6 +97,72 @@ def test_one_that_was_promoted_or_is_of_another_server_is_left_out(servers: Serv
     assert after(watched, servers) is Why.NO_REPLICA
     servers.is_replica, servers.system = 1, 8
     assert after(watched, servers) is Why.ANOTHER
+
+
+def test_one_of_another_timeline_is_left_out_however_far_it_is(servers: Servers) -> None:
+    watched = Watch()
+    assert after(watched, servers) is Why.NOTHING
+    # The old primary had written more than the standby had that was promoted, and the replica has that.
+    servers.timeline, servers.written = 2, 490
+    assert after(watched, servers) is Why.TIMELINE
+    assert not watched.has(480)
+    servers.written = 510
+    assert after(watched, servers) is Why.TIMELINE
+    servers.its_timeline, servers.replayed = 2, 510
+    assert after(watched, servers) is Why.NOTHING
+
+
+def test_the_header_of_a_page_of_the_log_is_nothing_that_a_replica_lacks(servers: Servers) -> None:
+    servers.written = servers.replayed = 3 * 8192
+    watched = Watch()
+    after(watched, servers)
+    assert watched.has(3 * 8192 + 24)
+    assert not watched.has(3 * 8192 + 32)
+
+
+def test_what_is_further_than_the_primary_was_noted_of_another_cluster(servers: Servers) -> None:
+    watched = Watch()
+    after(watched, servers)
+    servers.written = 600
+    assert [watched.is_of_another_cluster(noted) for noted in (500, 600, 601)] == [False, False, True]
+
+
+def test_an_error_of_any_kind_ends_no_watch(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched, looks = Watch(), []
+
+    class Enough(BaseException):
+        """Ends a thread that goes on for ever."""
+
+    def look() -> None:
+        looks.append(1)
+        raise (Enough if len(looks) > 1 else RuntimeError)
+
+    monkeypatch.setattr(watched, "look", look)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    with pytest.raises(Enough):
+        watched._keep_asking()
+    assert watched.verdict().why is Why.NO_ANSWER
+    assert "The replica could not be looked at" in caplog.text
+
+
+def test_nor_does_one_as_connections_are_cut(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 1:
+            raise KeyboardInterrupt
+
+    watched = Watch()
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(watched, "_is_old", lambda: 1 / 0)
+    with pytest.raises(KeyboardInterrupt):
+        watched._keep_cutting()
+    assert "could not be freed" in caplog.text
 
 
 def test_an_answer_counts_for_three_seconds_so_that_one_that_hangs_is_left_out(servers: Servers) -> None:
