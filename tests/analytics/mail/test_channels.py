@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 
 from analytics.mail.channels import NotDelivered, fingerprint, label, notify
 from analytics.models import AlertRule, Digest
+from analytics.models.alerts import told_by
+from analytics.wording import at_risk_with
 from customers.models import CustomerCare
 from tests.factories import make_alert, make_customer, make_staff
 from tests.support.commands import python, run
@@ -47,6 +49,17 @@ def test_the_managers_view_is_sent_once(settings: Settings) -> None:
     digest = Digest.objects.get()
     assert (digest.state, digest.recipient, digest.channel) == ("sent", None, fingerprint(settings.ALERT_URLS[0]))
     assert SECRET not in everything_stored() + done.out + done.err
+
+
+def test_a_channel_reads_the_first_language(settings: Settings) -> None:
+    settings.OFFERED_LANGUAGES = ["de", "en"]
+    make_alert(make_customer(organization="Acme"), **told_by(at_risk_with.of(score=45)))
+    with web_server() as (host, taken):
+        settings.ALERT_URLS = [f"json://{host}/"]
+        assert run("send_alerts").code == 0
+    [message] = taken
+    assert message["title"] == "Acme: Gefährdet mit einem Score von 45"
+    assert "* Acme: Gefährdet mit einem Score von 45 (seit 10. Mai 2025)" in message["message"]
 
 
 def test_a_channel_that_fails_is_reported_without_its_secret_and_tried_again(
