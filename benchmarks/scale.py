@@ -33,7 +33,7 @@ SMALL = (100_000, 3_000_000)
 MAX_LOAD, MAX_SCORE, MAX_MIB = 1.3, 1.2, 250
 MAX_TAIL_SECONDS, MAX_FIRST_MS, MAX_AGAIN_MS = 8, 400, 60
 FIRST_VIEWS, AGAIN = 4, 20
-MY_DAY = ("needs", "/admin/my-day/?owner=team", "list")
+MY_DAY = ("needs", "/admin/my-day/?owner=", "list")
 ASKED = [MY_DAY, *(page for page in PAGES if page[0] in ("dashboard", "filtered table", "search", PALETTE))]
 BASE, GROWN, TAIL = "base", "grown", "tail"
 
