@@ -108,7 +108,7 @@ def an_alert(text: str) -> None:
 
 
 def a_run(text: str) -> None:
-    make_run(file=text, status=ImportRun.Status.REFUSED)
+    make_run(started_by=text, status=ImportRun.Status.REFUSED)
 
 
 def a_night(text: str) -> None:

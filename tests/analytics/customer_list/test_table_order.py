@@ -112,8 +112,8 @@ def test_a_stock_column_of_django_tables2_is_drawn_beside_ours() -> None:
     table.turn_to(page, list(page.object_list))
     drawn = [cells for _record, cells in table.lines()]
     assert drawn == [
-        "<td >Tools &amp; Dies</td><td >Onboarding</td>",
-        "<td >—</td><td >Onboarding</td>",
+        '<td >Tools &amp; Dies</td><td class="wrapped">Onboarding</td>',
+        '<td >—</td><td class="wrapped">Onboarding</td>',
     ]
 
 

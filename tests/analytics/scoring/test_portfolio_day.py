@@ -63,6 +63,8 @@ FIGURES: dict[str, Any] = {
     "so_far": 0,
     "backfilled": False,
     "stale": False,
+    "urgency_stored": True,
+    "urgency_before": None,
     "total": 6,
     "erased": 0,
     "active_today": 3,
