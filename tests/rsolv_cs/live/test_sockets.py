@@ -61,9 +61,9 @@ def test_pages_go_first_where_the_processors_are_busy(site: Site) -> None:
     assert live == min(web + NICE, 19)
 
 
-@pytest.mark.parametrize(("worked", "pause"), [(0, 1), (0.04, 1), (0.08, 2), (0.1, 2.5), (0.2, 3), (9, 3)])
+@pytest.mark.parametrize(("worked", "pause"), [(0, 1), (0.02, 1), (0.04, 2), (0.05, 2.5), (0.1, 3), (9, 3)])
 def test_the_more_work_it_is_to_tell_the_less_often_pages_are_told(worked: float, pause: float) -> None:
-    # A twenty-fifth of a core at most; after three seconds in any case, since who is logged out must hear of it.
+    # A fiftieth of a core at most; after three seconds in any case, since who is logged out must hear of it.
     assert pause_after(worked) == pytest.approx(pause)
 
 
