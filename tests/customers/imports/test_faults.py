@@ -112,7 +112,7 @@ POINTS: list[tuple[str, int, int, str | None]] = [
     (COMMIT, 2, 1, None),  # the customers' alerts are closed
     (COMMIT, 5, 2, "engagement"),
     ("customers.imports.load:run_loaded.send", 1, 1, None),
-    ("customers.core.storage.folder:move", 2, 2, None),
+    ("customers.archive.files:_ChecksummedGzip.seal", 2, 2, None),
     ("customers.imports.load:onboarding.date_sightings", 2, 5, None),
     ("customers.imports.folder:archive.expire", 1, 5, None),
 ]
