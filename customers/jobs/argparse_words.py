@@ -26,20 +26,22 @@ ARGPARSE = (
     gettext_noop("invalid choice: %(value)r (choose from %(choices)s)"),
 )
 """What is shown of a command line and its faults; the others are for programmers."""
-DJANGO = (
-    gettext_noop("Show program's version number and exit."),
-    gettext_noop("Verbosity level; 0=minimal output, 1=normal output, 2=verbose output, 3=very verbose output"),
-    gettext_noop(
+OF_DJANGO = {
+    "version": gettext_noop("Show program's version number and exit."),
+    "verbosity": gettext_noop(
+        "Verbosity level; 0=minimal output, 1=normal output, 2=verbose output, 3=very verbose output"
+    ),
+    "settings": gettext_noop(
         'The Python path to a settings module, e.g. "myproject.settings.main". If this isn\'t provided, the '
         "DJANGO_SETTINGS_MODULE environment variable will be used."
     ),
-    gettext_noop('A directory to add to the Python path, e.g. "/home/djangoprojects/myproject".'),
-    gettext_noop("Display a full stack trace on CommandError exceptions."),
-    gettext_noop("Don't colorize the command output."),
-    gettext_noop("Force colorization of the command output."),
-    gettext_noop("Skip system checks."),
-)
-"""What the help says of the options that each command has."""
+    "pythonpath": gettext_noop("A directory to add to the Python path."),
+    "traceback": gettext_noop("Display a full stack trace on CommandError exceptions."),
+    "no_color": gettext_noop("Don't colorize the command output."),
+    "force_color": gettext_noop("Force colorization of the command output."),
+    "skip_checks": gettext_noop("Skip system checks."),
+}
+"""What the help says of the options that Django gives each command, by the name of their values."""
 
 
 @contextmanager
@@ -56,5 +58,5 @@ def speaking() -> Iterator[None]:
 def translate_options(parser: argparse.ArgumentParser) -> None:
     """Put the help of Django's own options into the language of now."""
     for action in parser._actions:
-        if action.help in DJANGO:
-            action.help = gettext(action.help)
+        if action.dest in OF_DJANGO:
+            action.help = gettext(OF_DJANGO[action.dest])

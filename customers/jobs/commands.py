@@ -28,7 +28,6 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_BUSY = 75
 _NOTHING_DONE = {EXIT_USAGE, EXIT_BUSY}
-_OF_DJANGO = {"settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "verbosity"}
 
 
 def usage_error(message: Words) -> CommandError:
@@ -175,4 +174,8 @@ class AuditedCommand(SpokenCommand):
 
 
 def _is_said(key: str, value: object) -> bool:
-    return key not in _OF_DJANGO and value is not False and isinstance(value, int | str | date | Path | list)
+    return (
+        key not in argparse_words.OF_DJANGO
+        and value is not False
+        and isinstance(value, int | str | date | Path | list)
+    )
