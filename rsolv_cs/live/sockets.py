@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 ASK_SECONDS, LONGEST_PAUSE = 1.0, 3.0
 """From one question to the next; the longer where many are told, and yet who is logged out hears of it in time."""
 SHARE_OF_A_CORE = 0.02
-"""Telling takes no more where something changes all the time: 500 pages are then told every other second."""
+"""Telling takes no more where something changes all the time: the more pages are open, the less often each is told."""
 CHECK_SECONDS = 25.0
 """So that who is logged out elsewhere hears of it within half a minute."""
 MOST_OF_A_USER = 5
