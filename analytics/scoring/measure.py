@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import ceil
 
-from django.db.backends.utils import CursorWrapper
-
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
 from analytics.scoring.measure_sql import MEASURED, Whom, measure_sql, windows
 from analytics.scoring.so_far import Reported, reported, reported_totals, with_reported
 from customers.core.limits import FETCH_SIZE
+from customers.core.postgresql.ahead import Statement, fetch_ahead
 from customers.core.prepared import fetch_prepared
 from customers.core.replica.routing import reading_connection
 from customers.core.sql import Row, date_of, fetch, is_postgres, table_of
@@ -28,7 +27,7 @@ WEEKS = 52
 MOST_KEPT = 100_000
 """The rows of so many customers are kept in memory."""
 AT_ONCE = 250_000
-"""PostgreSQL measures so many customers at once."""
+"""PostgreSQL measures at most so many customers at once; of more than are kept there are at least two ranges."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,17 @@ def _cut(measures: Measures, known_to: date) -> Measures:
     )
 
 
-def measure(day: date, policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY) -> Iterator[Measures]:
-    """Yield the measures of each customer on ``day``, in the order of the keys."""
-    reader = _Reader(day, policy, reported(day, whom=whom))
-    for part, keys in _parts(whom):
-        with _cursor(part) as cursor:
-            cursor.execute(measure_sql(policy, part), {**_parameters(day, policy, day), **keys})
-            while rows := cursor.fetchmany(FETCH_SIZE):
-                yield from map(reader.measures, rows)
+def measure(
+    day: date, policy: ScoringPolicy, whom: Whom = Whom.EVERYBODY, *, all_committed: bool = False
+) -> Iterator[Measures]:
+    """Yield the measures of each customer on ``day``, in the order of the keys.
+
+    Where all that they are measured from is committed, PostgreSQL measures very many on more than one core.
+    """
+    reader, values = _Reader(day, policy, reported(day, whom=whom)), _parameters(day, policy, day)
+    statements = [(measure_sql(policy, part), {**values, **keys}) for part, keys in _parts(whom)]
+    rows = fetch_ahead(statements) if all_committed and len(statements) > 1 else _fetch_in_turn(statements)
+    yield from map(reader.measures, rows)
 
 
 def _parts(whom: Whom) -> Iterator[tuple[Whom, dict[str, str]]]:
@@ -92,25 +94,28 @@ def _parts(whom: Whom) -> Iterator[tuple[Whom, dict[str, str]]]:
         f"""
         SELECT MIN(id), MAX(id) FROM (SELECT id, NTILE(%s) OVER (ORDER BY id) AS part FROM {table_of(Customer)}) c
         GROUP BY part ORDER BY part""",
-        [ceil(count / AT_ONCE)],
+        [max(2, ceil(count / AT_ONCE))],
     )
     for first, last in parts:
         yield Whom.RANGE, {"first": first, "last": last}
 
 
-def _cursor(whom: Whom) -> CursorWrapper:
-    """Return a cursor that leaves the rows of a range with PostgreSQL, whose driver would keep all of them in memory.
+def _fetch_in_turn(statements: Sequence[Statement]) -> Iterator[Row]:
+    """Yield the rows of statements. Those of several are left with PostgreSQL, as its driver would keep all in memory.
 
-    Behind it PostgreSQL works on one core, so it is not for fewer.
+    Behind such a cursor PostgreSQL works on one core, so it is not for fewer rows.
     """
     connection = reading_connection()
-    if whom is not Whom.RANGE:
-        return connection.cursor()
-    if connection.in_atomic_block:
+    are_many = len(statements) > 1
+    if are_many and connection.in_atomic_block:
         # All rows are wanted, not the first ones soon.
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
-    return connection.chunked_cursor()
+    for statement in statements:
+        with connection.chunked_cursor() if are_many else connection.cursor() as cursor:
+            cursor.execute(*statement)
+            while rows := cursor.fetchmany(FETCH_SIZE):
+                yield from rows
 
 
 def day_totals(day: date) -> dict[str, int]:

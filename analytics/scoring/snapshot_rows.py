@@ -27,12 +27,17 @@ ScoredCustomer = tuple[ScoringPolicy, Measures, Health]
 """The policy that scored a customer, what it was scored from, and how; a plain tuple is made fastest."""
 
 
-def scored_customers(day: date, policies: Policies, whom: Whom = Whom.EVERYBODY) -> Iterator[ScoredCustomer]:
-    """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows."""
+def scored_customers(
+    day: date, policies: Policies, whom: Whom = Whom.EVERYBODY, *, all_committed: bool = False
+) -> Iterator[ScoredCustomer]:
+    """Score each customer of ``day`` once, by its own policy; the feeds are read once for each set of windows.
+
+    ``all_committed`` as ``measure`` takes it.
+    """
     own = policies.of
     for group in measured_alike(policies):
         scorings = {id(policy): Scoring(policy, day).health for policy in group}
-        for measures in measure(day, group[0], whom):
+        for measures in measure(day, group[0], whom, all_committed=all_committed):
             state = onboarding_state(measures, day)
             policy = own(measures.cohort, state[-1])
             if health := scorings.get(id(policy)):

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
 from analytics.scoring import measure, tally
@@ -12,6 +12,8 @@ from analytics.scoring.measure_sql import Whom, measure_sql
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scored_customers
 from analytics.scoring.snapshots import score_day
+from customers.core.postgresql import ahead
+from customers.core.sql import execute, fetch, is_postgres
 from customers.models import Customer
 from tests.factories import (
     make_customer,
@@ -80,3 +82,26 @@ def test_postgresql_measures_ranges_of_very_many(monkeypatch: pytest.MonkeyPatch
     list(scored_customers(D, Policies.on(D)))
     in_ranges = ranges and connection.vendor == "postgresql"
     assert asked == ([Whom.RANGE] * 2 * ranges if in_ranges else [Whom.EVERYBODY] * 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.MonkeyPatch, program: None) -> None:
+    """Where all is committed; what is not yet is seen by this connection alone, which then measures them in turn."""
+    sessions: list[int] = []
+
+    def noted(sql: str) -> int:
+        sessions.extend(*fetch("SELECT pg_backend_pid()"))
+        return execute(sql)
+
+    monkeypatch.setattr(ahead, "execute", noted)
+    score_day(D)
+    whole = stored()
+    for name in ("MOST_KEPT", "AT_ONCE"):
+        monkeypatch.setattr(measure, name, 2)
+    with transaction.atomic():
+        score_day(D)
+    assert (sessions, stored()) == ([], whole)
+    score_day(D)
+    assert stored() == whole
+    # Four ranges for each of the two sets of windows, each on a connection of its own.
+    assert len(set(sessions)) == len(sessions) == (8 if is_postgres() else 0)
