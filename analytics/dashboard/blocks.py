@@ -156,7 +156,7 @@ def _disagreements(shown: BlockInputs) -> dict[str, object]:
 
 
 def _milestones(shown: BlockInputs) -> dict[str, object]:
-    counts = counts_of_week(shown.version.data, shown.portfolio.date)
+    counts = counts_of_week(shown.version.data, shown.portfolio)
     return {"counts": list(counts.items()), "total": sum(counts.values()), "definition": DEFINITION}
 
 

@@ -33,6 +33,7 @@ from analytics.models.scoring import (
     CohortDay,
     HealthStatus,
     PortfolioDay,
+    ReachedMilestones,
     Snapshot,
     SnapshotQuerySet,
     Stage,

@@ -52,7 +52,8 @@ class PortfolioDay(models.Model):
     """A scored date: the portfolio's own figures on it, and how it was scored.
 
     ``policy`` is the one for everybody; ``segment_policies`` names the others that were in force, by their keys.
-    ``urgency_stored`` says whether the rows of ``UrgentCustomer`` are of this date, against ``urgency_before``.
+    ``urgency_stored`` says whether the rows of ``UrgentCustomer`` are of this date, against ``urgency_before``;
+    ``milestones_stored`` says the same of those of ``ReachedMilestones``.
     """
 
     date = models.DateField(primary_key=True)
@@ -71,6 +72,7 @@ class PortfolioDay(models.Model):
     erased = models.PositiveIntegerField(default=0, help_text=_("Customers among them who were erased since."))
     urgency_stored = models.BooleanField(default=False, editable=False)
     urgency_before = models.DateField(null=True, editable=False)
+    milestones_stored = models.BooleanField(default=False, editable=False)
     active_today = models.PositiveIntegerField()
     onboarded = models.PositiveIntegerField()
     days_to_value = models.IntegerField()
@@ -343,3 +345,21 @@ class UrgentCustomer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.severity}, {self.score}"
+
+
+class ReachedMilestones(models.Model):
+    """A customer who has reached milestones in the week to the newest scored date; made as ``UrgentCustomer`` is.
+
+    ``PortfolioDay.milestones_stored`` says whether there are rows of a date.
+    """
+
+    customer = models.OneToOneField(Customer, models.CASCADE, primary_key=True, related_name="+")
+    reached = models.PositiveSmallIntegerField(help_text=_("The sum of the milestones' bits."))
+
+    class Meta:
+        verbose_name = _("milestones of the week")
+        verbose_name_plural = _("milestones of the week")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.reached}"

@@ -1,20 +1,22 @@
 """What is open about the customers to act on, and what was done about them: one query for all of them."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import reduce
 
 from django.db.models import CharField, DateField, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from analytics.models import Alert, Deferral, Message, Task
-from analytics.urgency.stored import Rows
 from customers.clock import program_day
 from customers.core.people import name_of_login
+from customers.core.sql import Rows
 from customers.models import CustomerCare, Note
 
 CONTACT_DAYS = 7
@@ -39,7 +41,7 @@ class Kind(StrEnum):
 class WorkFact:
     """One thing about a customer: since which moment, until which day (or due on it), whose or by whom, and more.
 
-    ``more`` is how a customer was contacted ('' by email), why it was dismissed, an alert's severity or a text.
+    ``more`` is how a customer was contacted ('' by email), why it was dismissed, or a text.
     """
 
     kind: Kind
@@ -64,24 +66,27 @@ def customers_of(owner: int | None) -> Q:
 
 
 def facts(which: Q, today: date) -> WorkFacts:
-    """Return all facts about the customers that ``which`` selects; one query.
+    """Return the facts about those of the customers that ``which`` selects who were dealt with; one query.
 
-    Alerts are those that wait: neither acknowledged nor snoozed. Contacts are those of the last ``CONTACT_DAYS``.
+    Alerts are those that wait: neither acknowledged nor snoozed. A night raises them for many of whom nothing else is
+    known; only beside the work of people do they say anything here. Contacts are those of the last ``CONTACT_DAYS``.
     """
     since = midnight(today - timedelta(days=CONTACT_DAYS - 1))
-    alerts = Alert.objects.waiting(today).exclude(customer=None)
-    severity = Cast("rule__severity", CharField())
-    deferrals = Deferral.objects.standing()
+    tasks, sent, contacts = Task.objects.open(), sent_since(since), contacts_since(since)
     scheduled = Message.objects.filter(state=Message.State.SCHEDULED)
     goes_on = TruncDate("send_at", tzinfo=timezone.get_default_timezone())
+    deferrals = Deferral.objects.standing()
     snoozes, dismissals = deferrals.exclude(until=None), deferrals.filter(until=None)
+    work: tuple[Rows, ...] = (tasks, sent, contacts, scheduled, deferrals)
+    worked_on = (Q(customer__in=rows.filter(which).order_by().values("customer")) for rows in work)
+    alerts = Alert.objects.waiting(today).filter(reduce(operator.or_, worked_on))
     sources = [
         # First, because the first of a union says what the columns are.
-        source(Task.objects.open(), which, Kind.TASK, "created_at", day="due", who="owner__username"),
-        source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at"), more=severity),
-        source(sent_since(since), which, Kind.CONTACT, "sent_at", who="sent_by"),
+        source(tasks, which, Kind.TASK, "created_at", day="due", who="owner__username"),
+        source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at")),
+        source(sent, which, Kind.CONTACT, "sent_at", who="sent_by"),
         source(scheduled, which, Kind.SCHEDULED, "created_at", day=goes_on, who="sent_by"),
-        source(contacts_since(since), which, Kind.CONTACT, "created_at", who="author", more="kind"),
+        source(contacts, which, Kind.CONTACT, "created_at", who="author", more="kind"),
         source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
         source(dismissals, which, Kind.DISMISSAL, "created_at", who="created_by", more="reason"),
     ]

@@ -1,17 +1,22 @@
 """Who is on the worklist: many customers, of whom a page shows some, and reads no others."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain
 from typing import NamedTuple, overload
 
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Min, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from analytics.models import PortfolioDay
+from analytics.models import Alert, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import customers_of
-from analytics.urgency.stored import Rows, urgent_rows
+from analytics.urgency.by_health import Severity
+from analytics.urgency.stored import not_urgent, urgent_rows
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
-from customers.models import CustomerCare
+from customers.core.sql import Rows
 
 TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
@@ -46,16 +51,16 @@ class WorkMember(NamedTuple):
 
 
 @dataclass(frozen=True)
-class HealthList:
-    """Which list by health it is: of a scored date, beside another, and whose customers'."""
+class MemberList(ABC):
+    """A part of the worklist, as a query: of a scored date, beside another, and whose customers'."""
 
     portfolio: PortfolioDay
     before: PortfolioDay | None
     whose: str
 
+    @abstractmethod
     def rows(self) -> Rows:
-        """Return its rows, as a query."""
-        return urgent_rows(self.portfolio, self.before).filter(which_of(self.whose))
+        """Return its rows in their order, in the columns of ``WorkMember``."""
 
     def among(self, customers: Iterable[str]) -> list[WorkMember]:
         """Return which of some customers are on it, whatever their order."""
@@ -63,25 +68,79 @@ class HealthList:
         return [WorkMember(*row) for rows in some for row in rows]
 
 
-class WorkMembers(Sequence[WorkMember]):
-    """Members in the order of the worklist: those by health, which are read where they are wanted, then ``more``.
+class HealthList(MemberList):
+    """Those whose health is a reason to act."""
 
-    The cache keeps how long the list is and its first members; never all of it, which may be half of a program.
-    ``without`` are customers who are on the list by health, and left out.
+    def rows(self) -> Rows:
+        """Return its rows; none has an alert's severity."""
+        return urgent_rows(self.portfolio, self.before).filter(which_of(self.whose))
+
+
+@dataclass(frozen=True)
+class OpenList(MemberList):
+    """Those who are on the list by an open alert or a task that is due, and not by their health."""
+
+    today: date
+
+    def rows(self) -> Rows:
+        """Return its rows: those with alerts first, the worst alert and the lowest score first."""
+        alerts = Alert.objects.waiting(self.today).exclude(customer=None).order_by()
+        tasks = Task.objects.open().filter(due__lte=self.today).order_by()
+        theirs = alerts.filter(customer=OuterRef("customer")).values("customer").annotate(worst=Min("rule__severity"))
+        of_date = Snapshot.objects.filter(which_of(self.whose), date=self.portfolio.date)
+        found = of_date.filter(
+            Q(customer__in=alerts.values("customer")) | Q(customer__in=tasks.values("customer")),
+            not_urgent(self.portfolio, self.before),
+        )
+        listed = found.annotate(
+            alert=Coalesce(Subquery(theirs.values("worst")), 0),
+            severity=Case(When(alert=0, then=Value(int(Severity.TASK))), default=Value(int(Severity.ALERT))),
+        )
+        rows: Rows = listed.order_by("severity", "alert", "score", "pk")
+        return rows.values_list("customer_id", "pk", "severity", "score", "alert")
+
+
+class MembersPart:
+    """The members of one of the lists, read where they are wanted; ``without`` customers who are left out.
+
+    The cache keeps how many they are and the first ``keep`` ones; never all, which may be half of a program.
     """
 
-    def __init__(self, by_health: HealthList, without: Iterable[str] = (), more: Iterable[WorkMember] = ()) -> None:
-        self._by_health = by_health
-        self._without = sorted(without)
-        self._more = sorted(more, key=lambda one: one.rank)
-        first = [WorkMember(*row) for row in self._rows()[: FIRST + 1]]
+    def __init__(self, listed: MemberList, without: Iterable[str] = (), keep: int = FIRST) -> None:
+        self._listed, self._without = listed, sorted(without)
+        first = [WorkMember(*row) for row in self.rows()[: keep + 1]] if keep > 0 else []
         # Most lists are short, and counted by that.
-        self._length = len(first) if len(first) <= FIRST else self._rows().order_by().count()
-        self._first = first[:FIRST]
+        self.length = len(first) if keep > 0 and len(first) <= keep else self.rows().order_by().count()
+        self._first = first[: max(keep, 0)]
 
-    def _rows(self) -> Rows:
-        rows = self._by_health.rows()
+    def rows(self) -> Rows:
+        """Return them as a query."""
+        rows = self._listed.rows()
         return rows.exclude(customer__in=self._without) if self._without else rows
+
+    def of(self, customer: str) -> list[WorkMember]:
+        """Return the member of this customer, if any."""
+        return [] if customer in self._without else self._listed.among([customer])
+
+    def between(self, start: int, stop: int) -> list[WorkMember]:
+        """Return the members from one place to another; one query where some of them are not the first ones."""
+        start, stop = max(start, 0), max(min(stop, self.length), 0)
+        if start >= stop or stop <= len(self._first):
+            return self._first[start:stop]
+        return [WorkMember(*row) for row in self.rows()[start:stop]]
+
+    def __iter__(self) -> Iterator[WorkMember]:
+        if self.length <= len(self._first):
+            return iter(self._first)
+        return (WorkMember(*row) for row in self.rows().iterator(chunk_size=FETCH_SIZE))
+
+
+class WorkMembers(Sequence[WorkMember]):
+    """Members in the order of the worklist: those of one part, then those of the next one."""
+
+    def __init__(self, *parts: MembersPart) -> None:
+        self._parts = parts
+        self._length = sum(part.length for part in parts)
 
     @property
     def customers(self) -> list[str]:
@@ -90,17 +149,15 @@ class WorkMembers(Sequence[WorkMember]):
 
     def of(self, customer: str) -> list[WorkMember]:
         """Return the member of this customer, if any."""
-        by_health = [] if customer in self._without else self._by_health.among([customer])
-        return by_health or [one for one in self._more if one.customer == customer]
+        return next((found for part in self._parts if (found := part.of(customer))), [])
 
     def by_owner(self) -> Counter[str]:
         """Count the customers of each user, and ``NOBODY``'s."""
-        owned = self._rows().order_by().filter(customer__care__owner__isnull=False)
-        by_health = owned.values_list("customer__care__owner").annotate(number=Count("customer"))
-        counts = Counter({str(owner): number for owner, number in by_health})
-        if self._more:
-            care = CustomerCare.objects.filter(owner__isnull=False, customer__in=[one.customer for one in self._more])
-            counts.update(str(owner) for owner in care.values_list("owner_id", flat=True))
+        counts: Counter[str] = Counter()
+        for part in self._parts:
+            owned = part.rows().order_by().filter(customer__care__owner__isnull=False)
+            rows = owned.values_list("customer__care__owner").annotate(number=Count("customer"))
+            counts.update({str(owner): number for owner, number in rows})
         counts[NOBODY] = len(self) - counts.total()
         return counts
 
@@ -108,14 +165,10 @@ class WorkMembers(Sequence[WorkMember]):
         return f"WorkMembers({[*self]})"
 
     def __len__(self) -> int:
-        return self._length + len(self._more)
+        return self._length
 
     def __iter__(self) -> Iterator[WorkMember]:
-        if self._length <= len(self._first):
-            yield from self._first
-        else:
-            yield from (WorkMember(*row) for row in self._rows().iterator(chunk_size=FETCH_SIZE))
-        yield from self._more
+        return chain.from_iterable(self._parts)
 
     @overload
     def __getitem__(self, index: int) -> WorkMember: ...
@@ -131,10 +184,8 @@ class WorkMembers(Sequence[WorkMember]):
         return self._between(start, stop) if step == 1 else [*self][index]
 
     def _between(self, start: int, stop: int) -> list[WorkMember]:
-        """Return the members from one place to another; one query where some of them are not the first ones."""
-        length = self._length
-        if start >= (last := min(stop, length)) or last <= len(self._first):
-            by_health = self._first[start:last]
-        else:
-            by_health = [WorkMember(*row) for row in self._rows()[start:last]]
-        return by_health + self._more[max(start - length, 0) : max(stop - length, 0)]
+        found: list[WorkMember] = []
+        for part in self._parts:
+            found += part.between(start, stop)
+            start, stop = start - part.length, stop - part.length
+        return found

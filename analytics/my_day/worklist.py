@@ -11,15 +11,22 @@ from datetime import date, datetime
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
-from analytics.models import Alert, PortfolioDay, Snapshot, Task
-from analytics.my_day.facts import Kind, WorkFacts, facts
-from analytics.my_day.members import TEAM, HealthList, WorkMember, WorkMembers, which_of
+from analytics.models import PortfolioDay, Snapshot
+from analytics.my_day.facts import facts
+from analytics.my_day.members import (
+    FIRST,
+    TEAM,
+    HealthList,
+    MembersPart,
+    OpenList,
+    WorkMember,
+    WorkMembers,
+    which_of,
+)
 from analytics.my_day.waiting import Waiting, holds, longest, waits
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion, StateVersion
 from analytics.portfolio.comparison import comparison_day
-from analytics.urgency.by_health import Severity
-from analytics.urgency.stored import not_urgent
 from customers.clock import program_day
 
 LISTED_BY_HEALTH = gettext_lazy(
@@ -88,7 +95,7 @@ def worklist(
 ) -> Worklist:
     """Return the worklist of the newest scored date for a user's customers, ``NOBODY``'s, or the whole ``TEAM``'s.
 
-    At most six queries, however many customers there are; none where nothing has changed since.
+    At most nine queries, however many customers there are; none where nothing has changed since.
     """
     since = before.date if before else None
     key = WorklistKey(version=version, today=today, day=portfolio.date, before=since, whose=whose)
@@ -112,51 +119,31 @@ def to_do_counts(
 
 def by_health_alone(portfolio: PortfolioDay, before: PortfolioDay | None, version: DataVersion) -> WorkMembers:
     """Return the customers to act on by their health on a scored date, whatever was done since."""
-    since = before.date if before else None
-    key = HealthKey(version=version, day=portfolio.date, before=since)
-    return page_cache.get_or_set(key, lambda: WorkMembers(HealthList(portfolio, before, TEAM)))
+    return WorkMembers(_part_by_health(HealthList(portfolio, before, TEAM), version))
 
 
 def _worklist(
     portfolio: PortfolioDay, before: PortfolioDay | None, whose: str, today: date, version: DataVersion
 ) -> Worklist:
-    which, listed = which_of(whose), HealthList(portfolio, before, whose)
-    known = facts(which, today)
+    by_health, by_open = HealthList(portfolio, before, whose), OpenList(portfolio, before, whose, today)
+    known = facts(which_of(whose), today)
     may_wait = {customer: found for customer, about in known.items() if (found := waits(about, today))}
-    by_health = {one.customer: one for one in listed.among(may_wait)}
-    more = {one.customer: one for one in _by_facts(portfolio, before, which, known, today)}
-    members = by_health | more
-    wait = _who_waits(portfolio, {key: found for key, found in may_wait.items() if key in members}, version)
+    members = {one.customer: one for listed in (by_health, by_open) for one in listed.among(may_wait)}
+    wait = _who_waits(portfolio, {key: may_wait[key] for key in members}, version)
     waiting = [
         (one, wait[one.customer]) for one in sorted(members.values(), key=lambda one: one.rank) if one.customer in wait
     ]
     waiting.sort(key=lambda pair: pair[1].until or date.max)
-    others, without = [one for key, one in more.items() if key not in wait], wait.keys() & by_health.keys()
-    if whose == TEAM and not (others or without):
-        return Worklist(by_health_alone(portfolio, before, version), waiting)
-    return Worklist(WorkMembers(listed, without, others), waiting)
+    first = _part_by_health(by_health, version) if whose == TEAM and not wait else MembersPart(by_health, wait)
+    # The first page has these only where it is not full without them.
+    return Worklist(WorkMembers(first, MembersPart(by_open, wait, keep=FIRST - first.length)), waiting)
 
 
-def _by_facts(
-    portfolio: PortfolioDay, before: PortfolioDay | None, which: Q, known: WorkFacts, today: date
-) -> list[WorkMember]:
-    """Return the customers who are on the list by an alert or a task that is due, and not by their health."""
-    severities: dict[str, Severity] = {}
-    worst: dict[str, int] = {}
-    for customer, about in known.items():
-        kinds = {one.kind for one in about if one.kind == Kind.ALERT or (one.day and one.day <= today)}
-        if kinds & {Kind.ALERT, Kind.TASK}:
-            severities[customer] = Severity.ALERT if Kind.ALERT in kinds else Severity.TASK
-            worst[customer] = min((int(one.more) for one in about if one.kind == Kind.ALERT), default=0)
-    if not severities:
-        return []
-    # By queries and not by keys, of which there may be too many for one.
-    alerts = Alert.objects.waiting(today).order_by().values("customer")
-    tasks = Task.objects.open().filter(due__lte=today).order_by().values("customer")
-    concerned = Q(customer__in=alerts) | Q(customer__in=tasks)
-    found = Snapshot.objects.filter(which, concerned, not_urgent(portfolio, before), date=portfolio.date).order_by()
-    rows = found.values_list("customer_id", "pk", "score")
-    return [WorkMember(key, pk, severities[key], score, worst[key]) for key, pk, score in rows if key in severities]
+def _part_by_health(listed: HealthList, version: DataVersion) -> MembersPart:
+    """Return the whole team's part by health of whom nobody waits, kept until something is scored."""
+    since = listed.before.date if listed.before else None
+    key = HealthKey(version=version, day=listed.portfolio.date, before=since)
+    return page_cache.get_or_set(key, lambda: MembersPart(listed))
 
 
 def _who_waits(

@@ -4,18 +4,21 @@ The list, the dashboard, the customer's history and the API ask these declaratio
 scored date on which it counts; the first scored date of a customer tells of those alone who had just signed up.
 """
 
-from collections.abc import Collection, Iterator
+import operator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
 
-from django.db.models import Case, Count, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, When
+from django.db.models import Case, Count, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, Value, When
 from django.db.models.query import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from analytics.models import HealthStatus, PortfolioDay, Snapshot, SnapshotQuerySet
+from analytics.models import HealthStatus, PortfolioDay, ReachedMilestones, Snapshot, SnapshotQuerySet
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import DataVersion
 from analytics.portfolio.comparison import SLACK, WEEK, newest_until
+from customers.core.sql import Rows
 from customers.text.choices import SpokenChoices
 
 
@@ -64,6 +67,8 @@ MARKS = {
     ),
 }
 """Of each milestone; a new one needs its entry here, and nothing else."""
+BITS = {milestone: 1 << place for place, milestone in enumerate(Milestone)}
+"""By which a stored row has each. Whoever changes their order says by a migration that none are stored."""
 DEFINITION = _(
     "Who has reached a milestone in the 7 days to the date: it counts on the newest scored date of these days, and "
     "did not on the one before them. The day is the first scored date on which it counts. Became Champion counts once "
@@ -108,16 +113,13 @@ def reaching(week: Week, milestones: Collection[Milestone] = tuple(Milestone)) -
     """Return the snapshots of who has reached any of the milestones in a week, each with the days, by ``_day_of``."""
     found = _beside_before(week)
     conditions = {milestone: _reached(MARKS[milestone], week) for milestone in milestones}
-    anything = Q(pk__in=[])
-    for condition in conditions.values():
-        anything |= condition
     days = {
         _day_of(milestone): Case(
             When(condition, then=_first_day(MARKS[milestone], week)), default=None, output_field=DateField()
         )
         for milestone, condition in conditions.items()
     }
-    return found.filter(anything).annotate(**days)
+    return found.filter(_any(conditions.values())).annotate(**days)
 
 
 def reached_of(snapshots: "QuerySet[Snapshot]", milestones: Collection[Milestone]) -> list[Reached]:
@@ -141,18 +143,27 @@ class CountsKey(page_cache.DataKey):
     day: date
 
 
-def counts_of_week(version: DataVersion, day: date) -> dict[Milestone, int]:
+def counts_of_week(version: DataVersion, portfolio: PortfolioDay) -> dict[Milestone, int]:
     """Return how many customers have reached each milestone in the week to a scored date, kept until data change."""
+    key = CountsKey(version=version, day=portfolio.date)
+    return page_cache.get_or_set(key, lambda: _counts(week_of(portfolio.date), portfolio))
 
-    return page_cache.get_or_set(CountsKey(version=version, day=day), lambda: _counts(week_of(day)))
 
-
-def _counts(week: Week | None) -> dict[Milestone, int]:
-    """Count who has reached each milestone in a week; whoever asks for no days spares looking for them."""
+def _counts(week: Week | None, portfolio: PortfolioDay) -> dict[Milestone, int]:
+    """Count who has reached each milestone in a week: as stored, where it is of this date and that before."""
     if week is None:
         return dict.fromkeys(Milestone, 0)
-    counts = {one.value: Count("pk", filter=_reached(MARKS[one], week)) for one in Milestone}
-    return {Milestone(name): count for name, count in _beside_before(week).aggregate(**counts).items()}
+    is_stored = portfolio.milestones_stored and portfolio.urgency_before == week.before
+    rows: Rows = ReachedMilestones.objects.order_by() if is_stored else reached_rows(week)
+    counts = list(rows.values_list("reached").annotate(Count("pk")))
+    return {one: sum(count for reached, count in counts if reached & bit) for one, bit in BITS.items()}
+
+
+def reached_rows(week: Week) -> Rows:
+    """Return the snapshots of who has reached any milestone in a week, with the sum of its ``BITS``, ``reached``."""
+    conditions = {milestone: _reached(MARKS[milestone], week) for milestone in Milestone}
+    bits = (Case(When(condition, then=Value(BITS[one])), default=Value(0)) for one, condition in conditions.items())
+    return _beside_before(week).filter(_any(conditions.values())).annotate(reached=reduce(operator.add, bits))
 
 
 def _beside_before(week: Week) -> SnapshotQuerySet:
@@ -161,6 +172,10 @@ def _beside_before(week: Week) -> SnapshotQuerySet:
     return Snapshot.objects.filter(date=week.last).annotate(
         before=FilteredRelation("customer__snapshots", condition=then)
     )
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    return reduce(operator.or_, conditions, Q(pk__in=[]))
 
 
 def _day_of(milestone: Milestone) -> str:

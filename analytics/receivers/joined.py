@@ -25,7 +25,7 @@ from analytics.models import (
 )
 from analytics.models.alerts import ended_by
 from analytics.receivers.joined_playbooks import PLAYBOOKS, go_on, move_playbooks, playbooks_in_the_way
-from analytics.urgency.stored import store_urgent_of
+from analytics.urgency.stored import KEPT, keep_newest
 from analytics.webhook_events.announce import announce
 from customers.clock import program_today
 from customers.models import KeyChange
@@ -82,7 +82,7 @@ def carry_over(pair: KeyChange, **_signal: object) -> dict[str, object]:
         **_move_deferrals(pair),
         **_move_dates(pair),
     }
-    store_urgent_of([pair.former_id, pair.customer_id])
+    keep_newest(KEPT, [pair.former_id, pair.customer_id])
     return {"rows": rows, "stays": stays}
 
 
@@ -117,7 +117,7 @@ def put_back(pair: KeyChange, **_signal: object) -> list[Words]:
         said = {"lost": len(dates) - len(moved), "number": len(dates)}
         left.append(say_later("{lost} of {number} scored dates are no longer there, or were scored again", **said))
     PortfolioDay.objects.filter(date__in=rows.get(AGAIN, [])).update(stale=True)
-    store_urgent_of([pair.former_id, pair.customer_id])
+    keep_newest(KEPT, [pair.former_id, pair.customer_id])
     return left
 
 

@@ -12,6 +12,7 @@ from analytics.models import (
     PortfolioDay,
     PushedCustomer,
     PushRow,
+    ReachedMilestones,
     Snapshot,
     UrgentCustomer,
     WebhookEvent,
@@ -27,8 +28,8 @@ def follow_undo(run: ImportRun, undo: ImportRun, **_signal: object) -> None:
     # Of those who are gone no step made anything: a task or an email would have kept the customer.
     steps = PlaybookStepRun.objects.filter(run__customer_id__in=gone.values("key"))
     steps.delete()
-    computed = (Alert, Forecast, ForecastCase, PlaybookRun, PushedCustomer, PushRow, Snapshot, UrgentCustomer)
-    for model in (*computed, WebhookEvent):
+    computed = (Alert, Forecast, ForecastCase, PlaybookRun, PushedCustomer, PushRow, Snapshot, WebhookEvent)
+    for model in (*computed, ReachedMilestones, UrgentCustomer):
         rows = model.objects.filter(customer_id__in=gone.values("key"))
         rows._raw_delete(rows.db)
     PolicyTrial.objects.all().delete()

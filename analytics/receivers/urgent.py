@@ -1,28 +1,29 @@
-"""Keep what is stored of the worklist in step with the scores, the forecasts and the customers it was made of."""
+"""Keep what is stored of the newest scored date in step with what it was made of: scores, forecasts and customers."""
 
 from datetime import date
 
-from analytics.models import PortfolioDay
+from django.db.models import Model
+
+from analytics.models import Forecast, PortfolioDay
 from analytics.portfolio.comparison import comparison_day
-from analytics.urgency.stored import Keys, store_urgent, store_urgent_of
+from analytics.urgency.stored import KEPT, REACHED, URGENT, Keys, keep_newest
 from customers.models import Customer, ImportRun
 
 
-def follow_health(day: date, customers: "Keys | None", **_signal: object) -> None:
-    """Store who is urgent anew, where a date is the newest scored one or that it is compared with.
+def follow_health(sender: type[Model], day: date, customers: "Keys | None", **_signal: object) -> None:
+    """Store anew what the scores or the forecasts of a date count for. Receives ``health_stored``.
 
-    Receives ``health_stored``.
+    A forecast says nothing of milestones. An older date says only whether a milestone was reached before.
     """
     newest = PortfolioDay.objects.order_by("-date").values_list("date", flat=True).first()
     if newest is None:
         return
     before = comparison_day(newest)
-    if day not in {newest, before.date if before else None}:
-        return
-    if customers is None:
-        store_urgent()
-    else:
-        store_urgent_of(customers)
+    is_compared = day in {newest, before.date if before else None}
+    if sender is not Forecast:
+        keep_newest(KEPT if is_compared else (REACHED,), customers)
+    elif is_compared:
+        keep_newest((URGENT,), customers)
 
 
 def follow_customers(run: ImportRun, **_signal: object) -> None:
@@ -31,4 +32,4 @@ def follow_customers(run: ImportRun, **_signal: object) -> None:
         return
     changed = run.changes.done().filter(model=Customer._meta.model_name).order_by()
     if changed.exists():
-        store_urgent_of(changed.values("key"))
+        keep_newest(KEPT, changed.values("key"))

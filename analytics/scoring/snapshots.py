@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -60,14 +60,14 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     ``newest`` is the data date, where the caller knows it. Raises ``NotScorable`` where there is no such policy, or
     the date is still to come.
     """
-    policies, tally = policies_to_score(day), Tally(day)
+    policies, tally, all_committed = policies_to_score(day), Tally(day), not connection.in_atomic_block
     # Before the transaction: a new month refers to customers, and keeps editors of them waiting until its end.
     make_months(table_of(Snapshot), [day])
     with transaction.atomic(), telling(day):
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
         Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
-        copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally))
+        copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally, all_committed=all_committed))
         so_far = mark_so_far(day)
         counts = _counted(day, tally)
         portfolio, _created = PortfolioDay.objects.update_or_create(
@@ -174,8 +174,8 @@ def _totals(day: date) -> dict[str, int]:
     return {f"day_{name}": totals[name] for name in _DAY_TOTALS}
 
 
-def _rows(day: date, policies: Policies, tally: Tally) -> Iterator[tuple[object, ...]]:
+def _rows(day: date, policies: Policies, tally: Tally, *, all_committed: bool) -> Iterator[tuple[object, ...]]:
     text, add = day.isoformat(), tally.add
-    for scored in scored_customers(day, policies):
+    for scored in scored_customers(day, policies, all_committed=all_committed):
         add(scored)
         yield snapshot_row(text, scored)

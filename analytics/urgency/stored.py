@@ -1,19 +1,23 @@
-"""Store who is on the worklist by health, in SQL alone, and read it: the stored rows, or else the rule itself."""
+"""What is kept of the newest scored date beside its snapshots, and the worklist by health read from it.
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+Who is to be acted on, and who has reached milestones: rows that the pages need at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q
 from django.db.models.expressions import Combinable
 
-from analytics.models import PortfolioDay, UrgentCustomer
+from analytics.models import PortfolioDay, ReachedMilestones, UrgentCustomer
 from analytics.portfolio.comparison import comparison_day
+from analytics.portfolio.milestones import Week, reached_rows
 from analytics.urgency.by_health import by_health
-from customers.core.sql import analyze, execute, table_of
+from customers.core.sql import Rows, analyze, execute, table_of
 
-Rows: TypeAlias = "QuerySet[Any, Any]"
-"""Rows of whatever model."""
 Keys: TypeAlias = "Sequence[str] | Combinable | Rows"
 """Customers by their keys, or by a query of them."""
 _COLUMNS = ("customer_id", "snapshot", "severity", "score")
@@ -34,46 +38,63 @@ def not_urgent(portfolio: PortfolioDay, before: PortfolioDay | None) -> Q:
     return Q(~Exists(urgent_rows(portfolio, before).filter(customer=OuterRef("customer"))))
 
 
-def store_urgent() -> None:
-    """Store anew who is to be acted on by the health on the newest scored date; nothing where nothing is scored."""
-    newest = _newest()
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of the newest scored date: a table, its columns, and from which rows it is made.
+
+    The field ``flag`` of ``PortfolioDay`` says of which date it is; all are against the same date before.
+    """
+
+    model: type[Model]
+    flag: str
+    columns: tuple[str, ...]
+    rows: Callable[[PortfolioDay, PortfolioDay | None], Rows]
+
+
+def keep_newest(kept: Sequence[Kept], customers: "Keys | None" = None) -> None:
+    """Store anew what is kept of the newest scored date, of some customers or of everybody; in SQL alone.
+
+    It is stored of everybody where it is not of that date yet; nothing where nothing is scored.
+    """
+    newest = PortfolioDay.objects.order_by("-date").first()
     if newest is None:
         return
     before = comparison_day(newest.date)
+    since = before.date if before else None
+    is_of_before = newest.urgency_before == since
     with transaction.atomic():
-        everybody = UrgentCustomer.objects.all()
-        everybody._raw_delete(everybody.db)
-        _insert(_by_rule(newest, before))
-        analyze(table_of(UrgentCustomer))
-        others = PortfolioDay.objects.filter(urgency_stored=True).exclude(pk=newest.pk)
-        others.update(urgency_stored=False, urgency_before=None)
-        since = before.date if before else None
-        PortfolioDay.objects.filter(pk=newest.pk).update(urgency_stored=True, urgency_before=since)
-
-
-def store_urgent_of(customers: Keys) -> None:
-    """Store the same anew of some customers alone."""
-    newest = _newest()
-    if newest is None:
-        return
-    before = comparison_day(newest.date)
-    if not newest.urgency_stored or newest.urgency_before != (before.date if before else None):
-        store_urgent()
-        return
-    with transaction.atomic():
-        theirs = UrgentCustomer.objects.filter(customer__in=customers)
-        theirs._raw_delete(theirs.db)
-        _insert(_by_rule(newest, before).filter(customer__in=customers))
-
-
-def _newest() -> PortfolioDay | None:
-    return PortfolioDay.objects.order_by("-date").first()
+        for one in kept if is_of_before else KEPT:
+            some = customers if is_of_before and getattr(newest, one.flag) else None
+            _store(one, one.rows(newest, before), some)
+            if some is None:
+                _mark(one.flag, newest, since)
 
 
 def _by_rule(portfolio: PortfolioDay, before: PortfolioDay | None) -> Rows:
     return by_health(portfolio, before).values_list("customer_id", F("pk"), "severity", "score")
 
 
-def _insert(rows: Rows) -> None:
-    select, parameters = rows.order_by().query.sql_with_params()
-    execute(f"INSERT INTO {table_of(UrgentCustomer)} ({', '.join(_COLUMNS)}) {select}", parameters)
+def _reached(portfolio: PortfolioDay, before: PortfolioDay | None) -> Rows:
+    week = Week(portfolio.date, portfolio.date, before.date if before else None)
+    return reached_rows(week).values_list("customer_id", "reached")
+
+
+URGENT = Kept(UrgentCustomer, "urgency_stored", _COLUMNS, _by_rule)
+REACHED = Kept(ReachedMilestones, "milestones_stored", ("customer_id", "reached"), _reached)
+KEPT = (URGENT, REACHED)
+
+
+def _store(kept: Kept, rows: Rows, customers: "Keys | None") -> None:
+    is_of_some = Q() if customers is None else Q(customer__in=customers)
+    theirs = kept.model._default_manager.filter(is_of_some)
+    theirs._raw_delete(theirs.db)
+    select, parameters = rows.filter(is_of_some).order_by().query.sql_with_params()
+    execute(f"INSERT INTO {table_of(kept.model)} ({', '.join(kept.columns)}) {select}", parameters)
+    if customers is None:
+        analyze(table_of(kept.model))
+
+
+def _mark(flag: str, newest: PortfolioDay, since: date | None) -> None:
+    """Say that what the flag is of is stored of the newest scored date alone, against the date before."""
+    PortfolioDay.objects.filter(**{flag: True}).exclude(pk=newest.pk).update(**{flag: False}, urgency_before=None)
+    PortfolioDay.objects.filter(pk=newest.pk).update(**{flag: True}, urgency_before=since)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.sql import Query
 
 from customers.core.limits import FETCH_SIZE, batches
@@ -23,6 +23,8 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 """Values that a driver takes."""
 Row = tuple[Any, ...]
 """A row as a cursor gives it: what its values are, only the query knows."""
+Rows: TypeAlias = "QuerySet[Any, Any]"
+"""Rows of whatever model, as a query of the ORM."""
 
 ROWS_A_STATEMENT = 50
 """Rows of one ``INSERT`` on SQLite, where a statement for each row takes half as long again."""

@@ -1,7 +1,8 @@
-"""What is stored of the worklist, beside what its rule says now."""
+"""What is stored of the newest scored date beside its snapshots, and what the rules say now."""
 
-from analytics.models import PortfolioDay, UrgentCustomer
+from analytics.models import PortfolioDay, ReachedMilestones, UrgentCustomer
 from analytics.portfolio.comparison import comparison_day
+from analytics.portfolio.milestones import reached_rows, week_of
 from analytics.urgency.by_health import by_health
 from analytics.urgency.stored import urgent_rows
 
@@ -15,7 +16,7 @@ def stored() -> list[Row]:
 
 
 def assert_stored_as_the_rule_says() -> list[Row]:
-    """What a page of the newest scored date reads is stored, and what the rule finds; return it."""
+    """What a page of the newest scored date reads is stored, and what the rules find; return the worklist."""
     newest = PortfolioDay.objects.order_by("-date").first()
     if newest is None:
         assert stored() == []
@@ -26,4 +27,9 @@ def assert_stored_as_the_rule_says() -> list[Row]:
     assert list(urgent_rows(newest, before)) == stored()
     assert urgent_rows(newest, before).model is UrgentCustomer
     assert list(PortfolioDay.objects.filter(urgency_stored=True)) == [newest]
+    week = week_of(newest.date)
+    assert week
+    milestones = ReachedMilestones.objects.values_list("customer_id", "reached")
+    assert dict(milestones) == dict(reached_rows(week).values_list("customer_id", "reached"))
+    assert list(PortfolioDay.objects.filter(milestones_stored=True)) == [newest]
     return stored()

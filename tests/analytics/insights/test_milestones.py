@@ -13,7 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics.customer_page.timeline import TimelineFilter, timeline
+from analytics.models import ReachedMilestones
 from analytics.portfolio.milestones import Milestone, Reached, reached_of, reaching, week_of
+from analytics.urgency.stored import KEPT, keep_newest
 from customers.models import AuditEntry, Customer, CustomerCare
 from tests.factories import make_customer, make_day, make_snapshot, make_staff
 from tests.support.pages import forget, links, main_part, notices, section, table, words
@@ -231,7 +233,10 @@ def test_the_file_has_all_that_the_filters_leave(
     assert client.get(f"{PAGE}export/?kind=nothing").status_code == 302
 
 
-def test_the_dashboards_numbers_lead_to_as_many_rows(viewer: Client, program: User) -> None:
+@pytest.mark.parametrize("are_stored", [False, True])
+def test_the_dashboards_numbers_lead_to_as_many_rows(viewer: Client, program: User, *, are_stored: bool) -> None:
+    if are_stored:
+        keep_newest(KEPT)
     for query in ("", "?as_of=2025-05-09"):
         page = viewer.get(f"/admin/{query}")
         said = section(page, "milestones")
@@ -241,6 +246,16 @@ def test_the_dashboards_numbers_lead_to_as_many_rows(viewer: Client, program: Us
             assert f"{count} {milestone.label}" in said
             [address] = links(page, f"{count} {milestone.label}")
             assert len(listed(viewer, address.partition("?")[2])) == count
+
+
+def test_the_dashboard_counts_what_is_stored_of_its_week_alone(viewer: Client, program: User) -> None:
+    """So many are to be read at once, however many customers there are; another date before makes it another week."""
+    keep_newest(KEPT)
+    ReachedMilestones.objects.filter(customer="c2").delete()
+    assert "All: 2" in section(viewer.get("/admin/"), "milestones")
+    scored(7)
+    forget()
+    assert "All: 0" in section(viewer.get("/admin/"), "milestones")
 
 
 def test_the_history_tells_each_once_and_all_of_them_on_request() -> None:

@@ -1,20 +1,24 @@
 """The members of the worklist, read where they are wanted, are the whole list in its order."""
 
 import pickle
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from analytics.my_day.members import FIRST, NOBODY, TEAM, HealthList, WorkMember, WorkMembers
-from analytics.urgency.stored import store_urgent
-from tests.factories import make_day, make_staff
+from analytics.models import AlertRule, Task
+from analytics.my_day.members import FIRST, NOBODY, TEAM, HealthList, MembersPart, OpenList, WorkMembers
+from analytics.urgency.stored import KEPT, keep_newest
+from customers.models import Customer
+from tests.factories import make_alert, make_day, make_staff
 from tests.support.my_day import D, customer
 
 pytestmark = pytest.mark.django_db
-BY_ALERT, BY_WORSE_ALERT = WorkMember("x3", 3, 5, 10, 2), WorkMember("x4", 4, 5, 90, 1)
 NUMBER = FIRST + 5
+TODAY = date(2025, 5, 12)
 
 
 @pytest.fixture
@@ -29,35 +33,78 @@ def by_health(request: pytest.FixtureRequest, owner: User) -> HealthList:
     for number in range(NUMBER):
         customer(f"c{number:02}", None if number % 3 else owner, score=49 - number)
     if request.param:
-        store_urgent()
+        keep_newest(KEPT)
         day.refresh_from_db()
     return HealthList(day, None, TEAM)
 
 
-def test_the_worst_reason_stands_first_then_the_lowest_score_then_the_worst_alert(by_health: HealthList) -> None:
-    found = WorkMembers(by_health, ["c28"], [BY_ALERT, BY_WORSE_ALERT])
+@pytest.fixture
+def by_open(by_health: HealthList, owner: User) -> OpenList:
+    """Three who do well: one has an alert, an owner's has a worse one, and one has a task that is due.
+
+    One more has both and is at risk, which is a reason by itself; one has a task for later.
+    """
+    made = {key: customer(key, owner if key == "x4" else None, score=score, status="healthy") for key, score in OPEN}
+    make_alert(made["x3"], "fell")
+    make_alert(made["x4"], "blocked")
+    for key, due in (("x5", TODAY), ("x6", TODAY + timedelta(days=1)), ("x4", TODAY)):
+        Task.objects.create(customer=made[key], what="Call", due=due, owner=owner, created_by="sofia")
+    make_alert(Customer.objects.get(pk="c03"), "fell")
+    AlertRule.objects.filter(kind="fell").update(severity=3)
+    AlertRule.objects.filter(kind="blocked").update(severity=1)
+    return OpenList(by_health.portfolio, None, TEAM, TODAY)
+
+
+OPEN = (("x3", 70), ("x4", 90), ("x5", 60), ("x6", 61))
+
+
+def whole(by_health: HealthList, by_open: OpenList, without: Sequence[str] = ()) -> WorkMembers:
+    first = MembersPart(by_health, without)
+    return WorkMembers(first, MembersPart(by_open, without, keep=FIRST - first.length))
+
+
+def test_the_worst_reason_stands_first_then_the_worst_alert_and_the_lowest_score(
+    by_health: HealthList, by_open: OpenList
+) -> None:
+    found = whole(by_health, by_open, ["c28"])
     keys = [f"c{number:02}" for number in reversed(range(NUMBER)) if number != 28]
-    assert found.customers == [*keys, "x4", "x3"]
+    assert found.customers == [*keys, "x4", "x3", "x5"]
+    assert [(one.severity, one.alert) for one in found[-3:]] == [(5, 1), (5, 3), (6, 0)]
     assert [one.score for one in found[:2]] == [20, 22]
-    assert (found[0].customer, found[FIRST + 1].customer, found[-1]) == ("c29", keys[FIRST + 1], BY_ALERT)
-    assert (found.of("x4"), found.of("c28"), found.of("c9")) == ([BY_WORSE_ALERT], [], [])
-    assert [one.customer for one in found.of("c07")] == ["c07"]
+    assert (found[0].customer, found[FIRST + 1].customer, found[-1].customer) == ("c29", keys[FIRST + 1], "x5")
+    assert [[one.customer for one in found.of(key)] for key in ("x4", "c28", "c9", "c07", "x6")] == [
+        ["x4"],
+        [],
+        [],
+        ["c07"],
+        [],
+    ]
+    assert {one.customer for one in by_open.among(["x5", "c03", "x3"])} == {"x3", "x5"}
 
 
-def test_each_slice_is_that_of_the_whole_list(by_health: HealthList) -> None:
-    found = WorkMembers(by_health, [], [BY_ALERT, BY_WORSE_ALERT])
+def test_each_slice_is_that_of_the_whole_list(by_health: HealthList, by_open: OpenList) -> None:
+    found = whole(by_health, by_open)
     everybody = [*found]
-    assert len(found) == len(everybody) == NUMBER + 2
+    assert len(found) == len(everybody) == NUMBER + 3
     for start in (0, 1, FIRST - 1, FIRST, NUMBER - 1, NUMBER, NUMBER + 1, NUMBER + 9):
-        for stop in (0, 1, FIRST, FIRST + 1, NUMBER, NUMBER + 1, NUMBER + 9):
+        for stop in (0, 1, FIRST, FIRST + 1, NUMBER, NUMBER + 1, NUMBER + 2, NUMBER + 9):
             assert found[start:stop] == everybody[start:stop]
     assert found[::-2] == everybody[::-2]
     with pytest.raises(IndexError):
-        found[NUMBER + 2]
+        found[NUMBER + 3]
 
 
-def test_nothing_is_lost_by_way_of_the_cache(by_health: HealthList) -> None:
-    made = WorkMembers(by_health, ["c01"], [BY_ALERT])
+def test_a_short_list_is_kept_whole(by_health: HealthList, by_open: OpenList) -> None:
+    """Of 30 the first four are wanted beside three; then no page asks the database."""
+    made = whole(by_health, by_open, [f"c{number:02}" for number in range(4, NUMBER)])
+    with CaptureQueriesContext(connection) as queries:
+        assert [one.customer for one in made] == ["c03", "c02", "c01", "c00", "x4", "x3", "x5"]
+        assert [one.customer for one in made[3:6]] == ["c00", "x4", "x3"]
+    assert len(queries) == 0
+
+
+def test_nothing_is_lost_by_way_of_the_cache(by_health: HealthList, by_open: OpenList) -> None:
+    made = whole(by_health, by_open, ["c01"])
     found: WorkMembers = pickle.loads(pickle.dumps(made))  # noqa: S301  # its own bytes
     assert (len(found), [*found]) == (len(made), [*made])
     with CaptureQueriesContext(connection) as queries:
@@ -65,18 +112,22 @@ def test_nothing_is_lost_by_way_of_the_cache(by_health: HealthList) -> None:
     assert len(queries) == 0
     with CaptureQueriesContext(connection) as queries:
         assert found[FIRST:] == [*made][FIRST:]
-    assert len(queries) == 2
+    assert len(queries) == 4
 
 
-def test_owners_are_counted_without_a_list(by_health: HealthList, owner: User) -> None:
-    """Ten of thirty are owned, of whom the first is left out; one of the others is on it by an alert."""
-    customer("x3", owner, score=90, status="healthy")
-    counts = WorkMembers(by_health, ["c00", "c01"], [BY_ALERT, BY_WORSE_ALERT]).by_owner()
-    assert counts == {str(owner.pk): 10, NOBODY: 20}
+def test_owners_are_counted_without_a_list(by_health: HealthList, by_open: OpenList, owner: User) -> None:
+    """Ten of thirty are owned, of whom the first is left out; one of the three others is on it by an alert."""
+    counts = whole(by_health, by_open, ["c00", "c01"]).by_owner()
+    assert counts == {str(owner.pk): 9 + 1, NOBODY: 19 + 2}
 
 
-def test_a_list_is_of_somebodys_customers(by_health: HealthList, owner: User) -> None:
-    theirs = WorkMembers(HealthList(by_health.portfolio, None, str(owner.pk)))
-    nobodys = WorkMembers(HealthList(by_health.portfolio, None, NOBODY))
-    assert theirs.customers == [f"c{number:02}" for number in reversed(range(0, NUMBER, 3))]
-    assert (len(nobodys), {*nobodys.customers} & {*theirs.customers}) == (20, set())
+def test_a_list_is_of_somebodys_customers(by_health: HealthList, by_open: OpenList, owner: User) -> None:
+    theirs, nobodys = (
+        WorkMembers(
+            MembersPart(HealthList(by_health.portfolio, None, whose)),
+            MembersPart(OpenList(by_health.portfolio, None, whose, TODAY)),
+        )
+        for whose in (str(owner.pk), NOBODY)
+    )
+    assert theirs.customers == [*(f"c{number:02}" for number in reversed(range(0, NUMBER, 3))), "x4"]
+    assert (len(nobodys), {*nobodys.customers} & {*theirs.customers}) == (22, set())

@@ -229,13 +229,13 @@ def said_of_all(day: PortfolioDay, before: PortfolioDay | None) -> list[WorkItem
 def test_what_is_kept_lasts_until_the_next_scoring(day: PortfolioDay, before: PortfolioDay) -> None:
     make_pair("One", None, ("at_risk", 40))
     asked = []
-    # First; the same; after an edit, which looks at what people did alone.
+    # First; the same; after an edit, which looks at what people did and what is open alone.
     for number in (1, 1, 2):
         with CaptureQueriesContext(connection) as queries:
             found = most_urgent(day, before, TEAM, version(number))
             assert [one.reason for one in found.items] == ["At risk, score 40"]
         asked.append(len(queries))
-    assert asked == [4, 1, 2]
+    assert asked == [5, 1, 3]
     make_pair("Two", None, ("at_risk", 30))
     assert most_urgent(day, before, TEAM, version(3)).total == 1
     assert [one.snapshot.score for one in most_urgent(day, before, TEAM, version(4, data=2)).items] == [30, 40]

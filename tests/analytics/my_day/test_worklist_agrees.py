@@ -14,7 +14,7 @@ from analytics.models import Deferral, Task
 from analytics.my_day.members import NOBODY, TEAM
 from analytics.my_day.worklist import newest_days, to_do_counts, worklist
 from analytics.page_cache.version import DataVersion, StateVersion
-from analytics.urgency.stored import store_urgent
+from analytics.urgency.stored import KEPT, keep_newest
 from customers.clock import program_today
 from tests.factories import make_alert, make_day, make_staff
 from tests.support.my_day import D, customer
@@ -94,7 +94,7 @@ class Agreement(TestCase):
         for number, row in enumerate(rows):
             make(f"c{number:02}", row, owner)
         if stored:
-            store_urgent()
+            keep_newest(KEPT)
         day, before = newest_days(VERSION.data)
         assert day is not None
         assert day.urgency_stored == stored

@@ -211,5 +211,5 @@ def test_what_a_score_cannot_be_compared_with_is_not_said(four: dict[str, Custom
 def test_the_dates_are_asked_for_once(viewer: Client) -> None:
     with CaptureQueriesContext(connection) as captured:
         viewer.get("/admin/?fell_7=1&fell_30=1&sort=change_7&columns=change_30")
-    assert len(captured) < 21  # two of them ask whether there is a forecast of the date, and for the milestones
+    assert len(captured) < 22  # two of them ask whether there is a forecast of the date, and for the milestones
     assert sum("BETWEEN" in one["sql"] and "portfolioday" in one["sql"] for one in captured) <= 3

@@ -65,6 +65,7 @@ FIGURES: dict[str, Any] = {
     "stale": False,
     "urgency_stored": True,
     "urgency_before": None,
+    "milestones_stored": True,
     "total": 6,
     "erased": 0,
     "active_today": 3,

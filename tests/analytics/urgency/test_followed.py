@@ -9,7 +9,7 @@ import pytest
 from analytics.models import Forecast, Snapshot
 from analytics.receivers.joined import carry_over, put_back
 from analytics.scoring.snapshots import score_day
-from analytics.urgency.stored import store_urgent
+from analytics.urgency.stored import KEPT, keep_newest
 from customers.models import Customer, KeyChange
 from tests.factories import csv_row, make_customer, make_day, make_run, make_snapshot, write_feed
 from tests.support.loading import load
@@ -44,7 +44,7 @@ def test_a_contract_that_ends_and_a_later_signup_count_before_the_next_scoring(t
     score_day(D)
     Snapshot.objects.filter(customer="c2").update(status="at_risk")
     Forecast.objects.create(date=D, customer_id="c1", quiet=900)
-    store_urgent()
+    keep_newest(KEPT)
     assert keys() == ["c1", "c2"]
     deliver(tmp_path, c1={"status": "paused"}, c2={"signup_date": "2025-05-09"})
     assert keys() == []
@@ -56,7 +56,7 @@ def test_an_undone_first_import_leaves_nobody(tmp_path: Path) -> None:
     deliver(tmp_path)
     score_day(D)
     Snapshot.objects.update(status="at_risk")
-    store_urgent()
+    keep_newest(KEPT)
     assert len(stored()) == 3
     undo_newest("customers")
     assert (stored(), Customer.objects.count()) == ([], 0)
@@ -71,7 +71,7 @@ def test_two_customers_who_are_one_stand_once_and_apart_again() -> None:
     )
     make_day(date=D)
     make_snapshot(pair.former, status="at_risk")
-    store_urgent()
+    keep_newest(KEPT)
     assert keys() == ["c1"]
     pair.carried = carry_over(pair)
     assert keys() == ["c2"]

@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from analytics.forecast.evidence import Evidence
 from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
 from analytics.forecast.store import store_day
-from analytics.models import PortfolioDay, Snapshot, UrgentCustomer
+from analytics.models import Forecast, PortfolioDay, ReachedMilestones, Snapshot, UrgentCustomer
 from analytics.portfolio.comparison import comparison_day
+from analytics.portfolio.milestones import BITS, Milestone
 from analytics.retention import delete_dates
+from analytics.scoring.signals import health_stored
 from analytics.scoring.snapshots import score_customers, score_day
-from analytics.urgency.stored import urgent_rows
+from analytics.urgency.stored import KEPT, keep_newest, urgent_rows
 from customers.erasure.erase import erase
-from customers.models import Customer, Engagement
-from tests.factories import make_customer, make_engagement, make_onboarding
+from customers.models import Customer, Engagement, Onboarding
+from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_snapshot
 from tests.support.scoring import D, make_acme
 from tests.support.selection import examples_of_a_push
 from tests.support.urgency import assert_stored_as_the_rule_says, stored
@@ -53,6 +55,11 @@ def forecast(day: date, chances: dict[str, float]) -> None:
     said = [Forecasts(TARGETS[0], None, nothing, keys, [[1.0]] * len(keys), [chances[key] for key in keys])]
     said += [Forecasts(target, None, nothing, (), (), ()) for target in TARGETS[1:]]
     store_day(cast("Forecaster", SimpleNamespace(forecast=lambda _day: said)), day, D)
+
+
+def stored_milestones() -> dict[str, list[Milestone]]:
+    rows = ReachedMilestones.objects.values_list("customer_id", "reached")
+    return {key: [one for one, bit in BITS.items() if reached & bit] for key, reached in rows}
 
 
 def score_some(day: date, keys: set[str]) -> None:
@@ -147,11 +154,47 @@ def test_a_database_of_before_is_worked_out_until_it_is_scored() -> None:
     score_day(D)
     made = stored()
     UrgentCustomer.objects.all().delete()
-    PortfolioDay.objects.update(urgency_stored=False, urgency_before=None)
+    PortfolioDay.objects.update(urgency_stored=False, urgency_before=None, milestones_stored=False)
     assert list(urgent_rows(PortfolioDay.objects.get(pk=D), None)) == made
     score_customers(D, ["c2"])
     assert assert_stored_as_the_rule_says() == [*stored()]
     assert {row[0] for row in stored()} == {row[0] for row in made}
+
+
+def test_what_was_reached_before_counts_also_where_it_is_scored_later() -> None:
+    """c2 is a Champion, of whom the week says that this is new until a date before it is scored."""
+    customers()
+    score_day(D - timedelta(days=7))
+    score_day(D)
+    Snapshot.objects.filter(customer="c2", date=D).update(status="champion")
+    keep_newest(KEPT)
+    assert stored_milestones() == {"c1001": [Milestone.FIRST_ISSUE], "c2": [Milestone.CHAMPION]}
+    champion = ReachedMilestones.objects.filter(customer="c2")
+    older = make_day(date=D - timedelta(days=20))
+    make_snapshot(Customer.objects.get(pk="c2"), date=older.date, status="champion")
+    health_stored.send(sender=Forecast, day=older.date, customers=None)
+    assert champion.exists()
+    health_stored.send(sender=Snapshot, day=older.date, customers=["c3"])
+    assert champion.exists()
+    health_stored.send(sender=Snapshot, day=older.date, customers=["c2"])
+    assert not champion.exists()
+
+
+def test_all_of_a_customers_milestones_are_stored_together() -> None:
+    """c2 merged its first PR and signed up this week; c1001 tagged its first issue five days ago, c4 both today."""
+    customers()
+    score_day(D - timedelta(days=7))
+    assert stored_milestones() == {}
+    Customer.objects.filter(pk="c2").update(signup_date=D - timedelta(days=1))
+    Snapshot.objects.filter(customer="c2").delete()
+    work("c2", D)
+    Onboarding.objects.filter(customer="c4").update(first_issue_tagged=True, first_pr_generated=True)
+    score_day(D)
+    assert stored_milestones() == {
+        "c1001": [Milestone.FIRST_ISSUE],
+        "c2": [Milestone.FIRST_MERGED],
+        "c4": [Milestone.FIRST_ISSUE, Milestone.FIRST_PR],
+    }
 
 
 def test_some_customers_cost_as_many_queries_as_one() -> None:
