@@ -52,8 +52,8 @@ class PortfolioDay(models.Model):
     """A scored date: the portfolio's own figures on it, and how it was scored.
 
     ``policy`` is the one for everybody; ``segment_policies`` names the others that were in force, by their keys.
-    ``urgency_stored`` says whether the rows of ``UrgentCustomer`` are of this date, against ``urgency_before``;
-    ``milestones_stored`` says the same of those of ``ReachedMilestones``.
+    ``urgency_stored`` says whether the rows of ``UrgentCustomer`` are of this date, and ``milestones_stored`` those of
+    ``ReachedMilestones``. Both are against the date ``urgency_before``.
     """
 
     date = models.DateField(primary_key=True)
@@ -120,6 +120,20 @@ class PortfolioDay(models.Model):
         return max(self.total - self.erased, 0)
 
 
+_WORST_FIRST = (
+    HealthStatus.AT_RISK,
+    HealthStatus.NEEDS_ATTENTION,
+    HealthStatus.INACTIVE,
+    HealthStatus.HEALTHY,
+    HealthStatus.CHAMPION,
+)
+BY_URGENCY = models.Case(
+    *[models.When(status=status.value, then=rank) for rank, status in enumerate(_WORST_FIRST)],
+    output_field=models.SmallIntegerField(),
+)
+"""The place of a status in lists. An index has these very words: other ones make another index of them."""
+
+
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     """Snapshots as lists of customers."""
 
@@ -169,16 +183,8 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 
     def by_urgency(self, *, descending: bool = False) -> Self:
         """At risk first, then those who need attention, are away, are healthy, are champions; low scores first."""
-        urgency = (
-            HealthStatus.AT_RISK,
-            HealthStatus.NEEDS_ATTENTION,
-            HealthStatus.INACTIVE,
-            HealthStatus.HEALTHY,
-            HealthStatus.CHAMPION,
-        )
-        whens = [models.When(status=status, then=rank) for rank, status in enumerate(urgency)]
-        order = models.Case(*whens, output_field=models.SmallIntegerField())
-        return self.order_by(order.desc() if descending else order.asc(), "-score" if descending else "score", "pk")
+        order = BY_URGENCY.desc() if descending else BY_URGENCY.asc()
+        return self.order_by(order, "-score" if descending else "score", "pk")
 
 
 class Snapshot(models.Model):
@@ -248,8 +254,12 @@ class Snapshot(models.Model):
         verbose_name = _("snapshot")
         verbose_name_plural = _("snapshots")
         constraints = [models.UniqueConstraint(fields=["date", "customer"], name="snapshot_once")]
-        # With the score and the status, so that a customer's history is read from the index alone.
-        indexes = [models.Index(fields=["customer", "date", "score", "status"], name="snapshot_customer_scores")]
+        indexes = [
+            # With the score and the status, so that a customer's history is read from the index alone.
+            models.Index(fields=["customer", "date", "score", "status"], name="snapshot_customer_scores"),
+            # A date's list in its own order; with what filters look at first, so that they are counted from it alone.
+            models.Index("date", BY_URGENCY, "score", "id", "status", "customer", name="snapshot_in_lists"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id} on {self.date}"
