@@ -4,7 +4,8 @@ The same statement measures one customer under several views at once, also with 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import ceil
@@ -76,8 +77,9 @@ def measure(
     """
     reader, values = _Reader(day, policy, reported(day, whom=whom)), _parameters(day, policy, day)
     statements = [(measure_sql(policy, part), {**values, **keys}) for part, keys in _parts(whom)]
-    rows = fetch_ahead(statements) if all_committed and len(statements) > 1 else _fetch_in_turn(statements)
-    yield from map(reader.measures, rows)
+    ahead = all_committed and len(statements) > 1
+    with closing(fetch_ahead(statements) if ahead else _fetch_in_turn(statements)) as rows:
+        yield from map(reader.measures, rows)
 
 
 def _parts(whom: Whom) -> Iterator[tuple[Whom, dict[str, str]]]:
@@ -100,7 +102,7 @@ def _parts(whom: Whom) -> Iterator[tuple[Whom, dict[str, str]]]:
         yield Whom.RANGE, {"first": first, "last": last}
 
 
-def _fetch_in_turn(statements: Sequence[Statement]) -> Iterator[Row]:
+def _fetch_in_turn(statements: Sequence[Statement]) -> Generator[Row, None, None]:
     """Yield the rows of statements. Those of several are left with PostgreSQL, as its driver would keep all in memory.
 
     Behind such a cursor PostgreSQL works on one core, so it is not for fewer rows.

@@ -1,7 +1,9 @@
 """Measure and score a date, and store what was known on it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from datetime import date
+from typing import TypeAlias
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
@@ -32,6 +34,8 @@ from customers.core.sql import (
 from customers.models import Customer, ImportRun, data_date
 from customers.text import written
 from customers.text.say import english, in_english, say
+
+_SnapshotRows: TypeAlias = Generator[tuple[object, ...], None, None]
 
 
 class NotScorable(Exception):
@@ -66,8 +70,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     with transaction.atomic(), telling(day):
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0
-        Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
-        copy_rows(table_of(Snapshot), COLUMNS, _rows(day, policies, tally, all_committed=all_committed))
+        _replace(day, _rows(day, policies, tally, all_committed=all_committed))
         so_far = mark_so_far(day)
         counts = _counted(day, tally)
         portfolio, _created = PortfolioDay.objects.update_or_create(
@@ -86,9 +89,10 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
                 **_totals(day),
             },
         )
-        _finalise_before(day)
         analyze(table_of(Snapshot), _LOOKED_FOR)
         health_stored.send(sender=Snapshot, day=day, customers=None)
+        # Afterwards: what is stored of everybody on the newest date is then stored anew of these customers alone.
+        _finalise_before(day)
         with in_english():
             said = english(f"{counted(portfolio.total, 'customer')}, {written.number(portfolio.at_risk)} at risk")
             trail.record(trail.Action.COMMAND, "score", detail=f"{written.day(day)}: {said}")
@@ -174,7 +178,13 @@ def _totals(day: date) -> dict[str, int]:
     return {f"day_{name}": totals[name] for name in _DAY_TOTALS}
 
 
-def _rows(day: date, policies: Policies, tally: Tally, *, all_committed: bool) -> Iterator[tuple[object, ...]]:
+def _replace(day: date, rows: _SnapshotRows) -> None:
+    Snapshot.objects.filter(date=day)._raw_delete(Snapshot.objects.db)
+    with closing(rows):
+        copy_rows(table_of(Snapshot), COLUMNS, rows)
+
+
+def _rows(day: date, policies: Policies, tally: Tally, *, all_committed: bool) -> _SnapshotRows:
     text, add = day.isoformat(), tally.add
     for scored in scored_customers(day, policies, all_committed=all_committed):
         add(scored)

@@ -170,7 +170,7 @@ def group_in_memory() -> None:
 
 
 def limit_parallelism() -> None:
-    """Let PostgreSQL work for this process on one core at a time: the pages have the others."""
+    """Let PostgreSQL work for each of this process' connections on one core at a time: the pages have the others."""
     if is_postgres():
         cast("DatabaseWrapper", connection).set_parameters(
             max_parallel_workers_per_gather=0, max_parallel_maintenance_workers=0

@@ -1,5 +1,6 @@
 """Very many customers are read and counted in parts: it gives what it gives at once."""
 
+import threading
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from analytics.models import CohortDay, PortfolioDay, Snapshot
-from analytics.scoring import measure, tally
+from analytics.scoring import measure, snapshots, tally
 from analytics.scoring.measure_sql import Whom, measure_sql
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scored_customers
@@ -105,3 +106,15 @@ def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.
     assert stored() == whole
     # Four ranges for each of the two sets of windows, each on a connection of its own.
     assert len(set(sessions)) == len(sessions) == (8 if is_postgres() else 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_in_the_middle_leaves_no_range_behind(monkeypatch: pytest.MonkeyPatch, program: None) -> None:
+    """Also while the error is still told of, and so all that it went through is kept."""
+    for name in ("MOST_KEPT", "AT_ONCE"):
+        monkeypatch.setattr(measure, name, 2)
+    monkeypatch.setattr(snapshots, "snapshot_row", lambda _day, _scored: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as told:
+        score_day(D)
+    assert told.tb is not None
+    assert not [one for one in threading.enumerate() if one.name.startswith("ahead")]

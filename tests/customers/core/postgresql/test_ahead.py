@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import closing
 from itertools import groupby
 
@@ -28,8 +29,9 @@ def numbers(first: int, last: int) -> Statement:
 
 
 def sessions() -> int:
-    """How many sessions this database has."""
-    [[count]] = fetch("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()")
+    """How many sessions others have in this database."""
+    others = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    [[count]] = fetch(f"SELECT COUNT(*) FROM pg_stat_activity WHERE {others}")
     return int(count)
 
 
@@ -39,9 +41,10 @@ def working() -> list[int]:
     return [pid for (pid,) in fetch(f"SELECT pid FROM pg_stat_activity WHERE {mine} AND backend_type LIKE 'client%%'")]
 
 
-def wait_until_two_work() -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """A session ends a moment after its connection."""
     end = time.monotonic() + 60
-    while len(working()) != 2:
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -60,28 +63,38 @@ def test_each_statement_has_a_session_of_its_own_and_none_is_left() -> None:
     assert len(order) == len(set(order)) == 4
     [[mine]] = fetch("SELECT pg_backend_pid()")
     assert mine not in order
-    assert sessions() == before
+    wait_until(lambda: sessions() == before)
 
 
 def test_the_next_statement_is_begun_before_the_rows_of_the_one_before_are_taken() -> None:
     before = sessions()
     with closing(fetch_ahead([numbers(1, 5), numbers(6, 9)])) as rows:
         assert next(rows)[1] == 1
-        wait_until_two_work()
+        wait_until(lambda: len(working()) == 2)
         deque(rows, maxlen=0)
-    assert sessions() == before
+    wait_until(lambda: sessions() == before)
 
 
 def test_an_error_of_any_statement_is_raised_and_leaves_nothing_behind() -> None:
     before, rows = sessions(), fetch_ahead([numbers(1, 3), ("SELECT 1 / 0, 0", {}), numbers(4, 5)])
     with pytest.raises(Error, match="division by zero"):
         list(rows)
-    assert sessions() == before
+    wait_until(lambda: sessions() == before)
 
 
 def test_who_stops_in_the_middle_leaves_nothing_behind() -> None:
     before = sessions()
     with closing(fetch_ahead([numbers(1, 100), numbers(101, 200)])) as rows:
         assert [next(rows)[1] for _row in range(3)] == [1, 2, 3]
-    assert sessions() == before
+    wait_until(lambda: sessions() == before)
     assert connection.connection is not None
+
+
+def test_who_stops_waits_for_no_statement() -> None:
+    """As a night does that is told to end: the other range takes ten minutes."""
+    before, began = sessions(), time.monotonic()
+    with closing(fetch_ahead([numbers(1, 100), ("SELECT pg_sleep(600), 1", {})])) as rows:
+        next(rows)
+        wait_until(lambda: len(working()) == 2)
+    assert time.monotonic() - began < 300
+    wait_until(lambda: sessions() == before)
