@@ -27,6 +27,7 @@ from analytics.models import (
     WebhookDelivery,
     WebhookEvent,
 )
+from analytics.urgency.stored import REACHED, keep_newest
 from customers.archive import files
 from customers.audit import trail
 from customers.core.leftovers import remove_leftovers
@@ -80,6 +81,9 @@ def delete_dates(days: list[date]) -> int:
             with in_english():
                 said = english(f"{written.day(day)}: no longer kept")
                 trail.record(trail.Action.COMMAND, english("scored dates"), detail=said)
+    if days:
+        # Whoever was a Champion on these dates alone is one for the first time again.
+        keep_newest((REACHED,))
     give_back_room(table_of(Snapshot))
     return len(days)
 

@@ -66,31 +66,39 @@ def customers_of(owner: int | None) -> Q:
 
 
 def facts(which: Q, today: date) -> WorkFacts:
-    """Return the facts about those of the customers that ``which`` selects who were dealt with; one query.
+    """Return what people did and planned about the customers that ``which`` selects; one query.
 
-    Alerts are those that wait: neither acknowledged nor snoozed. A night raises them for many of whom nothing else is
-    known; only beside the work of people do they say anything here. Contacts are those of the last ``CONTACT_DAYS``.
+    Contacts are those of the last ``CONTACT_DAYS``.
     """
+    return read(_of_people(which, today))
+
+
+def facts_beside_alerts(which: Q, today: date) -> WorkFacts:
+    """Return the same with the alerts that wait, neither acknowledged nor snoozed, of these customers; one query.
+
+    A night raises thousands of alerts about customers of whom nothing else is known: those are left out.
+    """
+    of_people = _of_people(which, today)
+    worked_on = (Q(customer__in=rows.values("customer")) for rows in of_people)
+    alerts = Alert.objects.waiting(today).filter(reduce(operator.or_, worked_on))
+    return read([*of_people, source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at"))])
+
+
+def _of_people(which: Q, today: date) -> list[Rows]:
     since = midnight(today - timedelta(days=CONTACT_DAYS - 1))
-    tasks, sent, contacts = Task.objects.open(), sent_since(since), contacts_since(since)
     scheduled = Message.objects.filter(state=Message.State.SCHEDULED)
     goes_on = TruncDate("send_at", tzinfo=timezone.get_default_timezone())
     deferrals = Deferral.objects.standing()
     snoozes, dismissals = deferrals.exclude(until=None), deferrals.filter(until=None)
-    work: tuple[Rows, ...] = (tasks, sent, contacts, scheduled, deferrals)
-    worked_on = (Q(customer__in=rows.filter(which).order_by().values("customer")) for rows in work)
-    alerts = Alert.objects.waiting(today).filter(reduce(operator.or_, worked_on))
-    sources = [
+    return [
         # First, because the first of a union says what the columns are.
-        source(tasks, which, Kind.TASK, "created_at", day="due", who="owner__username"),
-        source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at")),
-        source(sent, which, Kind.CONTACT, "sent_at", who="sent_by"),
+        source(Task.objects.open(), which, Kind.TASK, "created_at", day="due", who="owner__username"),
+        source(sent_since(since), which, Kind.CONTACT, "sent_at", who="sent_by"),
         source(scheduled, which, Kind.SCHEDULED, "created_at", day=goes_on, who="sent_by"),
-        source(contacts, which, Kind.CONTACT, "created_at", who="author", more="kind"),
+        source(contacts_since(since), which, Kind.CONTACT, "created_at", who="author", more="kind"),
         source(snoozes, which, Kind.SNOOZE, "created_at", day="until", who="created_by"),
         source(dismissals, which, Kind.DISMISSAL, "created_at", who="created_by", more="reason"),
     ]
-    return read(sources)
 
 
 def read(sources: Sequence[Rows]) -> WorkFacts:

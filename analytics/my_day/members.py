@@ -8,15 +8,15 @@ from datetime import date
 from itertools import chain
 from typing import NamedTuple, overload
 
-from django.db.models import Case, Count, Min, OuterRef, Q, Subquery, Value, When
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from analytics.models import Alert, PortfolioDay, Snapshot, Task
+from analytics.models import Alert, AlertRule, PortfolioDay, Snapshot, Task
 from analytics.my_day.facts import customers_of
 from analytics.urgency.by_health import Severity
 from analytics.urgency.stored import not_urgent, urgent_rows
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
-from customers.core.sql import Rows
+from customers.core.sql import Row, Rows
 
 TEAM, NOBODY = "", "nobody"
 """Whose customers, where it is no user's key."""
@@ -59,21 +59,29 @@ class MemberList(ABC):
     whose: str
 
     @abstractmethod
-    def rows(self) -> Rows:
-        """Return its rows in their order, in the columns of ``WorkMember``."""
+    def rows(self, which: Q | None = None) -> Rows:
+        """Return its rows in their order, or those about the customers that ``which`` selects."""
+
+    @abstractmethod
+    def member(self, row: Row) -> WorkMember:
+        """Return the member that a row is about."""
 
     def among(self, customers: Iterable[str]) -> list[WorkMember]:
         """Return which of some customers are on it, whatever their order."""
-        some = (self.rows().order_by().filter(customer__in=keys) for keys in batches(customers, BATCH_SIZE))
-        return [WorkMember(*row) for rows in some for row in rows]
+        some = (self.rows(Q(customer__in=keys)).order_by() for keys in batches(customers, BATCH_SIZE))
+        return [self.member(row) for rows in some for row in rows]
 
 
 class HealthList(MemberList):
     """Those whose health is a reason to act."""
 
-    def rows(self) -> Rows:
-        """Return its rows; none has an alert's severity."""
-        return urgent_rows(self.portfolio, self.before).filter(which_of(self.whose))
+    def rows(self, which: Q | None = None) -> Rows:
+        """Return customer, snapshot, severity and score of each."""
+        return urgent_rows(self.portfolio, self.before).filter(which_of(self.whose), which or Q())
+
+    def member(self, row: Row) -> WorkMember:
+        """Return the member of a row."""
+        return WorkMember(*row)
 
 
 @dataclass(frozen=True)
@@ -82,22 +90,26 @@ class OpenList(MemberList):
 
     today: date
 
-    def rows(self) -> Rows:
-        """Return its rows: those with alerts first, the worst alert and the lowest score first."""
+    def rows(self, which: Q | None = None) -> Rows:
+        """Return customer, snapshot, score and the severity of the worst alert, None of who has a task alone."""
+        theirs = which_of(self.whose) & (which or Q())
         alerts = Alert.objects.waiting(self.today).exclude(customer=None).order_by()
         tasks = Task.objects.open().filter(due__lte=self.today).order_by()
-        theirs = alerts.filter(customer=OuterRef("customer")).values("customer").annotate(worst=Min("rule__severity"))
-        of_date = Snapshot.objects.filter(which_of(self.whose), date=self.portfolio.date)
-        found = of_date.filter(
-            Q(customer__in=alerts.values("customer")) | Q(customer__in=tasks.values("customer")),
-            not_urgent(self.portfolio, self.before),
+        # One set of keys: of two, PostgreSQL would look through all alerts for each row of the date.
+        keys = alerts.filter(theirs).values("customer").union(tasks.filter(theirs).values("customer"))
+        found = Snapshot.objects.filter(
+            theirs, not_urgent(self.portfolio, self.before), date=self.portfolio.date, customer__in=keys
         )
-        listed = found.annotate(
-            alert=Coalesce(Subquery(theirs.values("worst")), 0),
-            severity=Case(When(alert=0, then=Value(int(Severity.TASK))), default=Value(int(Severity.ALERT))),
-        )
-        rows: Rows = listed.order_by("severity", "alert", "score", "pk")
-        return rows.values_list("customer_id", "pk", "severity", "score", "alert")
+        own = alerts.filter(customer=OuterRef("customer")).values("customer")
+        worst = own.annotate(worst=Min(Coalesce("rule__severity", AlertRule.Severity.INFO.value))).values("worst")
+        rows: Rows = found.annotate(alert=Subquery(worst)).order_by(F("alert").asc(nulls_last=True), "score", "pk")
+        return rows.values_list("customer_id", "pk", "score", "alert")
+
+    def member(self, row: Row) -> WorkMember:
+        """Return the member of a row."""
+        customer, snapshot, score, alert = row
+        severity = Severity.TASK if alert is None else Severity.ALERT
+        return WorkMember(customer, snapshot, int(severity), score, alert or 0)
 
 
 class MembersPart:
@@ -108,7 +120,7 @@ class MembersPart:
 
     def __init__(self, listed: MemberList, without: Iterable[str] = (), keep: int = FIRST) -> None:
         self._listed, self._without = listed, sorted(without)
-        first = [WorkMember(*row) for row in self.rows()[: keep + 1]] if keep > 0 else []
+        first = [*map(self._listed.member, self.rows()[: keep + 1])] if keep > 0 else []
         # Most lists are short, and counted by that.
         self.length = len(first) if keep > 0 and len(first) <= keep else self.rows().order_by().count()
         self._first = first[: max(keep, 0)]
@@ -127,12 +139,12 @@ class MembersPart:
         start, stop = max(start, 0), max(min(stop, self.length), 0)
         if start >= stop or stop <= len(self._first):
             return self._first[start:stop]
-        return [WorkMember(*row) for row in self.rows()[start:stop]]
+        return [*map(self._listed.member, self.rows()[start:stop])]
 
     def __iter__(self) -> Iterator[WorkMember]:
         if self.length <= len(self._first):
             return iter(self._first)
-        return (WorkMember(*row) for row in self.rows().iterator(chunk_size=FETCH_SIZE))
+        return map(self._listed.member, self.rows().iterator(chunk_size=FETCH_SIZE))
 
 
 class WorkMembers(Sequence[WorkMember]):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.models import Alert, Deferral, Task
+from analytics.models import Alert, Deferral, Message, Task
 from analytics.my_day.deferrals import bring_back, dismiss, snooze
 from analytics.my_day.facts import Kind
 from analytics.my_day.members import TEAM
@@ -226,7 +226,7 @@ def test_another_blocker_does_not_wake_who_is_snoozed(acme: Customer) -> None:
 
 
 def deal_with(how: str, customer: Customer) -> None:
-    """Deal with a customer at noon two days ago, in one of the four ways."""
+    """Deal with a customer at noon two days ago, in one of the ways."""
     match how:
         case "snooze":
             put_aside(2, until=T + timedelta(days=3))
@@ -234,11 +234,17 @@ def deal_with(how: str, customer: Customer) -> None:
             put_aside(2, reason="nothing")
         case "contact":
             make_message(customer, sent_at=at(2))
+        case "call":
+            note = Note.objects.create(customer=customer, kind="call", author="sofia", text="They call back")
+            Note.objects.filter(pk=note.pk).update(created_at=at(2))
+        case "scheduled":
+            planned = make_message(customer, state="scheduled", sent_at=None, send_at=at(-3))
+            Message.objects.filter(pk=planned.pk).update(created_at=at(2))
         case _:
             task(5, created=2)
 
 
-WAYS = ["snooze", "dismissal", "contact", "task"]
+WAYS = ["snooze", "dismissal", "contact", "call", "scheduled", "task"]
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -16,15 +16,18 @@ from analytics.forecast.evidence import Evidence
 from analytics.forecast.forecasting import TARGETS, Forecaster, Forecasts
 from analytics.forecast.store import store_day
 from analytics.models import Forecast, PortfolioDay, ReachedMilestones, Snapshot, UrgentCustomer
+from analytics.page_cache.version import DataVersion
 from analytics.portfolio.comparison import comparison_day
-from analytics.portfolio.milestones import BITS, Milestone
+from analytics.portfolio.milestones import BITS, Milestone, counts_of_week
 from analytics.retention import delete_dates
+from analytics.scoring.measure_sql import CONCERNED
 from analytics.scoring.signals import health_stored
 from analytics.scoring.snapshots import score_customers, score_day
 from analytics.urgency.stored import KEPT, keep_newest, urgent_rows
 from customers.erasure.erase import erase
 from customers.models import Customer, Engagement, Onboarding
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_snapshot
+from tests.support.reporting import report_counters
 from tests.support.scoring import D, make_acme
 from tests.support.selection import examples_of_a_push
 from tests.support.urgency import assert_stored_as_the_rule_says, stored
@@ -67,6 +70,12 @@ def score_some(day: date, keys: set[str]) -> None:
         score_customers(day, keys & set(Customer.objects.values_list("pk", flat=True)))
 
 
+def expire(day: date) -> None:
+    newest = PortfolioDay.objects.newest()
+    older = PortfolioDay.objects.filter(date=day, date__lt=newest.date if newest else day)
+    delete_dates(list(older.values_list("date", flat=True)))
+
+
 def work(key: str, day: date) -> None:
     """Work that lifts the score, on a day of which there is no row yet."""
     for customer in Customer.objects.filter(pk=key):
@@ -87,6 +96,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     ),
     st.tuples(st.sampled_from(KEYS), DAYS).map(lambda drawn: lambda: work(*drawn)),
     st.sampled_from(KEYS).map(lambda key: lambda: leave(key)),
+    DAYS.map(lambda day: lambda: expire(day)),
 )
 
 
@@ -178,6 +188,48 @@ def test_what_was_reached_before_counts_also_where_it_is_scored_later() -> None:
     assert champion.exists()
     health_stored.send(sender=Snapshot, day=older.date, customers=["c2"])
     assert not champion.exists()
+
+
+def test_who_was_a_champion_on_expired_dates_alone_is_a_new_one() -> None:
+    customers()
+    older = make_day(date=D - timedelta(days=20))
+    make_snapshot(Customer.objects.get(pk="c2"), date=older.date, status="champion")
+    score_day(D - timedelta(days=7))
+    score_day(D)
+    Snapshot.objects.filter(customer="c2", date=D).update(status="champion")
+    keep_newest(KEPT)
+    assert "c2" not in stored_milestones()
+    delete_dates([older.date])
+    assert stored_milestones()["c2"] == [Milestone.CHAMPION]
+
+
+def test_a_database_whose_worklist_alone_is_stored_is_counted_by_the_rule_until_it_is_scored() -> None:
+    customers()
+    score_day(D - timedelta(days=7))
+    work("c2", D)
+    score_day(D)
+    said = {"c1001": [Milestone.FIRST_ISSUE], "c2": [Milestone.FIRST_MERGED]}
+    assert stored_milestones() == said
+    ReachedMilestones.objects.all().delete()
+    PortfolioDay.objects.update(milestones_stored=False)
+    version = DataVersion(1, "", 1)
+    counts = counts_of_week(version, PortfolioDay.objects.get(pk=D))
+    assert {one for one, count in counts.items() if count} == {Milestone.FIRST_ISSUE, Milestone.FIRST_MERGED}
+    score_customers(D, ["c3"])
+    assert stored_milestones() == said
+
+
+def test_a_new_date_after_reports_is_stored_once() -> None:
+    """Who counted so far on the date before is scored again there, which stores nothing of everybody again."""
+    customers()
+    score_day(D - timedelta(days=6))
+    report_counters(Customer.objects.get(pk="c2"), D + timedelta(days=1), issues_tagged=3)
+    score_day(D)
+    assert PortfolioDay.objects.get(pk=D).so_far == 1
+    with CaptureQueriesContext(connection) as queries:
+        score_day(D + timedelta(days=1))
+    stores = [one["sql"] for one in queries if one["sql"].startswith("INSERT INTO analytics_reachedmilestones")]
+    assert [f"SELECT id FROM {CONCERNED}" in sql for sql in stores] == [False, True]
 
 
 def test_all_of_a_customers_milestones_are_stored_together() -> None:
