@@ -1,13 +1,13 @@
 """Let PostgreSQL work at the next statement while the rows of the one before are taken: on more than one core."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from customers.core.limits import FETCH_SIZE
 from customers.core.sql import Parameters, Row, execute, group_in_memory
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 Statement: TypeAlias = tuple[str, Parameters]
-_Batches: TypeAlias = Generator[list[Row], None, None]
-_LANES = 2
+_AT_ONCE = 2
 _LOCK_TIMEOUT = "30s"
-"""A lane behind somebody who wants a table for themselves waits for our transaction, and that one for the lane.
+"""Whoever wants a table for themselves waits for our transaction, and a statement behind them, for which we wait.
 
-PostgreSQL does not see such a circle: after so long the lane fails.
+PostgreSQL does not see such a circle: after so long the statement fails.
 """
 _CANCEL_SECONDS = 5
 
 
-class _Lane:
-    """A thread with a connection of its own; everything is done with it in that thread, but to cancel a statement."""
+class _Asked:
+    """A statement on a connection of its own; all is done with it in a thread of its own, but to cancel it."""
 
-    def __init__(self) -> None:
+    def __init__(self, statement: Statement) -> None:
         self._thread = ThreadPoolExecutor(1, "ahead")
-        self._batches: _Batches = (rows for rows in list[list[Row]]())
-        self._asked: Connection | None = None
-
-    def ask(self, statement: Statement) -> "Future[list[Row]]":
-        """Begin a statement, where the one before has no rows left; its first rows come."""
+        self._session: Connection | None = None
         self._batches = self._read(statement)
-        return self.go_on()
+        self._next = self._fetch()
 
-    def go_on(self) -> "Future[list[Row]]":
-        """Begin to fetch the next rows, and none where there are no more."""
-        return self._thread.submit(next, self._batches, [])
+    def rows(self) -> Iterator[Row]:
+        """Yield its rows; while some are taken the next ones are fetched."""
+        while rows := self._next.result():
+            self._next = self._fetch()
+            yield from rows
 
     def close(self) -> None:
-        """End what is begun, at once, and its connection."""
-        if asked := self._asked:
+        """End it, at once, and its connection."""
+        if session := self._session:
             # It may have ended meanwhile.
-            with suppress(Exception):
-                asked.cancel_safe(timeout=_CANCEL_SECONDS)
+            with suppress(Error), connection.wrap_database_errors:
+                session.cancel_safe(timeout=_CANCEL_SECONDS)
         self._thread.submit(self._batches.close)
         self._thread.shutdown()
 
-    def _read(self, statement: Statement) -> _Batches:
-        """Yield the rows of a statement, some thousand at a time, in a transaction of this thread's connection."""
+    def _fetch(self) -> "Future[list[Row]]":
+        return self._thread.submit(next, self._batches, [])
+
+    def _read(self, statement: Statement) -> Generator[list[Row], None, None]:
+        """Yield the rows, some thousand at a time, in a transaction of this thread's connection."""
         try:
             with transaction.atomic():
-                self._asked = connection.connection
+                self._session = connection.connection
                 group_in_memory()
                 execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL cursor_tuple_fraction = 1")
                 with connection.chunked_cursor() as cursor:
@@ -65,26 +65,23 @@ class _Lane:
                     while rows := cursor.fetchmany(FETCH_SIZE):
                         yield rows
         finally:
-            self._asked = None
+            self._session = None
             connection.close()
 
 
 def fetch_ahead(statements: Iterable[Statement]) -> Generator[Row, None, None]:
     """Yield the rows of statements that only read, one statement after another; whoever takes them closes it.
 
-    They are asked on two more connections, which see nothing of a transaction that is still open.
+    Two are asked at once, on connections that see nothing of a transaction which is still open.
     """
-    rest = iter(statements)
-    with ExitStack() as stack:
-        lanes = [_Lane() for _ in range(_LANES)]
-        for lane in lanes:
-            stack.callback(lane.close)
-        asked = deque((lane, lane.ask(statement)) for lane, statement in zip(lanes, rest, strict=False))
-        while asked:
-            lane, answer = asked.popleft()
-            while rows := answer.result():
-                # Fetched while these are taken.
-                answer = lane.go_on()
-                yield from rows
-            for statement in islice(rest, 1):
-                asked.append((lane, lane.ask(statement)))
+    rest, asked = iter(statements), deque[_Asked]()
+    try:
+        while True:
+            asked.extend(map(_Asked, islice(rest, _AT_ONCE - len(asked))))
+            if not asked:
+                return
+            yield from asked[0].rows()
+            asked.popleft().close()
+    finally:
+        for one in asked:
+            one.close()
