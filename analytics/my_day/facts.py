@@ -1,12 +1,10 @@
 """What is open about the customers to act on, and what was done about them: one query for all of them."""
 
-import operator
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from functools import reduce
 
 from django.db.models import CharField, DateField, F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -80,7 +78,7 @@ def facts_beside_alerts(which: Q, today: date) -> WorkFacts:
     """
     of_people = _of_people(which, today)
     worked_on = (Q(customer__in=rows.values("customer")) for rows in of_people)
-    alerts = Alert.objects.waiting(today).filter(reduce(operator.or_, worked_on))
+    alerts = Alert.objects.waiting(today).filter(Q(*worked_on, _connector=Q.OR))
     return read([*of_people, source(alerts, which, Kind.ALERT, Coalesce("worse_at", "raised_at"))])
 
 

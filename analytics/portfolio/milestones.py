@@ -4,11 +4,9 @@ The list, the dashboard, the customer's history and the API ask these declaratio
 scored date on which it counts; the first scored date of a customer tells of those alone who had just signed up.
 """
 
-import operator
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import reduce
 
 from django.db.models import Case, Count, DateField, Exists, FilteredRelation, OuterRef, Q, Subquery, Value, When
 from django.db.models.query import QuerySet
@@ -163,7 +161,7 @@ def reached_rows(week: Week) -> Rows:
     """Return the snapshots of who has reached any milestone in a week, with the sum of its ``BITS``, ``reached``."""
     conditions = {milestone: _reached(MARKS[milestone], week) for milestone in Milestone}
     bits = (Case(When(condition, then=Value(BITS[one])), default=Value(0)) for one, condition in conditions.items())
-    return _beside_before(week).filter(_any(conditions.values())).annotate(reached=reduce(operator.add, bits))
+    return _beside_before(week).filter(_any(conditions.values())).annotate(reached=sum(bits, Value(0)))
 
 
 def _beside_before(week: Week) -> SnapshotQuerySet:
@@ -175,7 +173,7 @@ def _beside_before(week: Week) -> SnapshotQuerySet:
 
 
 def _any(conditions: Iterable[Q]) -> Q:
-    return reduce(operator.or_, conditions, Q(pk__in=[]))
+    return Q(*conditions, pk__in=[], _connector=Q.OR)
 
 
 def _day_of(milestone: Milestone) -> str:
