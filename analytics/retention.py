@@ -78,12 +78,11 @@ def delete_dates(days: list[date]) -> int:
             for model in (Snapshot, CohortDay, Forecast, PortfolioDay):
                 rows = model.objects.filter(date=day)
                 rows._raw_delete(rows.db)
+            # Whoever was a Champion on this date alone is one for the first time again.
+            keep_newest((REACHED,))
             with in_english():
                 said = english(f"{written.day(day)}: no longer kept")
                 trail.record(trail.Action.COMMAND, english("scored dates"), detail=said)
-    if days:
-        # Whoever was a Champion on these dates alone is one for the first time again.
-        keep_newest((REACHED,))
     give_back_room(table_of(Snapshot))
     return len(days)
 
