@@ -26,7 +26,7 @@ from pathlib import Path
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from benchmarks.load import BEGINS_AFTER, CUSTOMERS, PEOPLE, ROWS, Person, write_night
+from benchmarks.load import BEGINS_AFTER, CUSTOMERS, PEOPLE, ROWS, Person, night, prepare, write_night
 from benchmarks.pages import Installation, machine, new_database, row, verdict, write_program
 
 SOCKETS, OF_A_PERSON = 500, 5
@@ -128,19 +128,13 @@ def peak_mib(process: subprocess.Popen[bytes]) -> float:
     return int(status["VmHWM"].split()[0]) / 1024
 
 
-def night(ours: Installation, drop: Path) -> int:
-    """One night; its exit code."""
-    command = ["nice", "-n", "10", sys.executable, "manage.py", "nightly", "--dir", str(drop)]
-    return subprocess.run(command, env=ours.environment, capture_output=True, check=False).returncode
-
-
 def nights(ours: Installation, drops: Iterator[Path], until: float, ran: list[tuple[float, float, int]]) -> None:
     """One night after another until then; when each began and ended, and its exit code."""
     time.sleep(BEGINS_AFTER)
     while time.perf_counter() < until:
         began = time.perf_counter()
-        code = night(ours, next(drops))
-        ran.append((began, time.perf_counter(), code))
+        code, seconds = night(ours, next(drops))
+        ran.append((began, began + seconds, code))
 
 
 @dataclass(frozen=True)
@@ -203,13 +197,10 @@ def measure(database: str, base: Path, folder: Path, drops: Iterator[Path], minu
     with new_database(database, base) as url:
         ours = Installation(url)
         ours.environment |= {"LIVE_SOCKET": str(base / "live"), "ARCHIVE_DIR": str(base / f"archive-{database}")}
-        ours.manage("migrate", "--verbosity", "0")
-        ours.work("load", str(folder))
-        for days in ("7", "0"):
-            ours.work("score", days)
+        visitor = prepare(ours, folder)
         # Before the first one there is no alert: the first turn's pages would cost less than those of the others.
-        assert night(ours, next(drops)) == 0
-        visitor = ours.work("prepare")["cookies"]
+        code, _seconds = night(ours, next(drops))
+        assert code == 0
         people = ours.work("sessions", str(SOCKETS // OF_A_PERSON))["cookies"]
         with ours.server() as port:
             place = Place(database, ours, port, visitor, people * OF_A_PERSON, drops, minutes)

@@ -97,14 +97,19 @@ def write_night(folder: Path, drop: Path) -> None:
     program.write(drop, "engagement", changed)
 
 
-def nightly(ours: Installation, drop: Path, ended: list[tuple[int, float]]) -> None:
-    """The command, as ``deploy/crontab`` starts it; its exit code and its seconds."""
-    time.sleep(BEGINS_AFTER)
+def night(ours: Installation, drop: Path) -> tuple[int, float]:
+    """One night, as ``deploy/crontab`` starts it; its exit code and its seconds."""
     start = time.perf_counter()
     command = ["nice", "-n", "10", sys.executable, "manage.py", "nightly", "--dir", str(drop)]
     done = subprocess.run(command, env=ours.environment, capture_output=True, text=True, check=False)
     print(done.stdout[-500:], done.stderr[-500:], file=sys.stderr)
-    ended.append((done.returncode, time.perf_counter() - start))
+    return done.returncode, time.perf_counter() - start
+
+
+def nightly(ours: Installation, drop: Path, ended: list[tuple[int, float]]) -> None:
+    """The same, when people have been at work for a while."""
+    time.sleep(BEGINS_AFTER)
+    ended.append(night(ours, drop))
 
 
 def prepare(ours: Installation, folder: Path) -> str:
