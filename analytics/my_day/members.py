@@ -141,6 +141,9 @@ class MembersPart:
             return self._first[start:stop]
         return [*map(self._listed.member, self.rows()[start:stop])]
 
+    def __repr__(self) -> str:
+        return f"MembersPart({[*self]})"
+
     def __iter__(self) -> Iterator[WorkMember]:
         if self.length <= len(self._first):
             return iter(self._first)
