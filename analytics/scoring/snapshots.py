@@ -23,7 +23,8 @@ from analytics.wording import counted
 from customers.audit import trail
 from customers.clock import program_today
 from customers.core.limits import BATCH_SIZE, FETCH_SIZE, batches
-from customers.core.months.partitions import make_months
+from customers.core.months.partitions import make_months, month_table
+from customers.core.postgresql.vacuum import vacuum_after
 from customers.core.sql import (
     analyze,
     copy_rows,
@@ -76,9 +77,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         portfolio, _created = PortfolioDay.objects.update_or_create(
             date=day,
             defaults={
-                "policy": policies.everybody,
-                "segment_policies": {str(one.pk): one.name for one in policies.for_segments},
-                "scored_at": scoring_moment(),
+                **_scored_by(policies),
                 "backfilled": day < (newest or data_date()),
                 "stale": False,
                 "erased": 0,
@@ -96,7 +95,17 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
         with in_english():
             said = english(f"{counted(portfolio.total, 'customer')}, {written.number(portfolio.at_risk)} at risk")
             trail.record(trail.Action.COMMAND, "score", detail=f"{written.day(day)}: {said}")
+    vacuum_after(portfolio.total, month_table(table_of(Snapshot), day), table_of(Customer))
     return portfolio
+
+
+def _scored_by(policies: Policies) -> dict[str, object]:
+    """Return which policies a date is scored by, and when."""
+    return {
+        "policy": policies.everybody,
+        "segment_policies": {str(one.pk): one.name for one in policies.for_segments},
+        "scored_at": scoring_moment(),
+    }
 
 
 _LOOKED_FOR = ("date", "customer_id", "score", "status")

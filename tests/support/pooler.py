@@ -46,6 +46,7 @@ class Pooler:
             "port": parts.port or 5432,
             "user": parts.username or "postgres",
             "password": unquote(parts.password or ""),
+            "connect_query": "'SET jit = off'",
         }
         settings = {
             "listen_addr": "127.0.0.1",

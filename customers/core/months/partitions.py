@@ -79,6 +79,11 @@ def _partition(name: str, bounds: str) -> Partition:
     return Partition(date.fromisoformat(first) if first else date.min, date.fromisoformat(end), name)
 
 
+def month_table(table: str, day: date) -> str:
+    """Return the name of the partition that has the rows of a day; the table's own where it is whole."""
+    return next((one.name for one in partitions(table) or [] if one.has(day)), table)
+
+
 def make_months(table: str, days: Iterable[date]) -> None:
     """Make the months that rows of these days need, as far as a table of months lacks them."""
     there = partitions(table)

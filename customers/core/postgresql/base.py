@@ -73,6 +73,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 _outage.is_over()
                 return connection
 
+    def init_connection_state(self) -> None:
+        """Compile no query: those of pages are over before it would be worth it.
+
+        Asked for after connecting, because a pooler refuses what it does not know as a part of that. In one of
+        transactions each would set it for somebody else: its own configuration says it.
+        """
+        super().init_connection_state()
+        if not settings.DATABASE_POOLER:
+            with self.wrap_database_errors:
+                self.connection.execute("SET jit = off")
+
     @contextmanager
     def unguarded(self) -> Iterator[None]:
         """Call nothing as the transactions of the block begin."""

@@ -107,6 +107,20 @@ def test_without_a_pooler_parameters_are_those_of_the_session() -> None:
     other.close()
 
 
+def test_behind_a_pooler_no_session_compiles_queries_as_its_configuration_says(pooled_session: None) -> None:
+    assert {fetch("SHOW jit")[0] for _session in range(8)} == {("off",)}
+
+
+@pytest.mark.django_db
+def test_without_a_pooler_no_query_is_compiled() -> None:
+    if not is_postgres():
+        pytest.skip("SQLite compiles none")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        assert cursor.execute("SHOW jit").fetchone() == ("off",)
+    other.close()
+
+
 @pytest.mark.django_db
 def test_without_a_pooler_rows_are_left_with_the_server_in_both() -> None:
     if not is_postgres():

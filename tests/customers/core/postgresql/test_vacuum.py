@@ -1,0 +1,100 @@
+"""After many rows PostgreSQL reads indexes alone at once; where that cannot be had, a scoring goes on without."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+
+from analytics.models import Snapshot
+from analytics.scoring.snapshots import score_day
+from customers.core.months.partitions import month_table
+from customers.core.postgresql import vacuum
+from customers.core.postgresql.vacuum import MANY_ROWS, vacuum_after
+from customers.core.sql import execute, fetch, is_postgres, table_of
+from tests.factories import make_customer, make_engagement
+from tests.support.pooled import skip_without_pooler, through
+from tests.support.pooler import pooler
+from tests.support.processes import database_url
+
+TABLE = "vacuum_rows"
+DAY = date(2025, 5, 10)
+
+
+@pytest.fixture
+def table(transactional_db: None) -> Iterator[str]:
+    """A table of a hundred rows that nobody has looked at."""
+    if not is_postgres():
+        pytest.skip("SQLite has no vacuum of that kind")
+    execute(f"CREATE TABLE {TABLE} AS SELECT generate_series(1, 100) AS id")
+    yield TABLE
+    execute(f"DROP TABLE {TABLE}")
+
+
+def is_read_alone(table: str) -> bool:
+    """Whether PostgreSQL knows of all pages of a table that everybody may see their rows."""
+    [[pages, visible]] = fetch("SELECT relpages, relallvisible FROM pg_class WHERE oid = %s::regclass", [table])
+    return pages > 0 and pages == visible
+
+
+def test_a_table_is_vacuumed_after_many_rows_alone(table: str) -> None:
+    vacuum_after(MANY_ROWS - 1, table)
+    assert not is_read_alone(table)
+    vacuum_after(MANY_ROWS, table)
+    assert is_read_alone(table)
+
+
+def test_inside_of_a_transaction_nothing_is_vacuumed(table: str) -> None:
+    with transaction.atomic():
+        vacuum_after(MANY_ROWS, table)
+        assert fetch("SELECT 1") == [(1,)]
+    assert not is_read_alone(table)
+
+
+def test_it_works_by_way_of_a_pooler(table: str, tmp_path: Path) -> None:
+    skip_without_pooler()
+    with pooler(database_url(tmp_path)) as found, through(found):
+        vacuum_after(MANY_ROWS, table)
+    assert is_read_alone(table)
+
+
+def test_a_table_that_somebody_holds_is_left_out(table: str) -> None:
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute(f"BEGIN; LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
+            execute("SET statement_timeout = '5s'")
+            vacuum_after(MANY_ROWS, table)
+    finally:
+        other.close()
+        execute("RESET statement_timeout")
+    assert not is_read_alone(table)
+
+
+def test_another_owners_table_is_left_out(table: str) -> None:
+    execute("CREATE ROLE vacuum_nobody")
+    try:
+        execute("SET ROLE vacuum_nobody")
+        vacuum_after(MANY_ROWS, table)
+    finally:
+        execute("RESET ROLE; DROP ROLE vacuum_nobody")
+    assert not is_read_alone(table)
+
+
+def test_what_cannot_be_vacuumed_is_said_and_nothing_fails(table: str, caplog: pytest.LogCaptureFixture) -> None:
+    vacuum_after(MANY_ROWS, "vacuum_no_such_table")
+    assert "vacuum_no_such_table could not be vacuumed" in caplog.text
+
+
+@pytest.mark.usefixtures("on_10_may")
+@pytest.mark.django_db(transaction=True)
+def test_a_scoring_of_many_leaves_its_month_and_the_customers_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vacuum, "MANY_ROWS", 2)
+    for number in range(2):
+        make_engagement(make_customer(signup_date=date(2025, 5, 1 + number)), DAY)
+    score_day(DAY)
+    assert Snapshot.objects.filter(date=DAY).count() == 2
+    if is_postgres():
+        assert is_read_alone(month_table(table_of(Snapshot), DAY))
+        assert is_read_alone("customers_customer")
