@@ -12,9 +12,9 @@ from customers.feeds.declarations import Feed, Header
 
 _KEY = rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}+"
 _COUNTER = rb"[0-9]{1,9}+"
-_LONG_MONTH = rb"(?:0[1-9]|[12][0-9]|3[01])"
-_SHORT_MONTH = rb"(?:0[1-9]|[12][0-9]|30)"
-_FEBRUARY = rb"(?:0[1-9]|1[0-9]|2[0-8])"
+_SHORT_MONTHS = {4, 6, 9, 11}
+_LAST_YEAR = 2099
+"""Dates of later years are left to the slow path."""
 
 
 def compile_line_pattern(feed: Feed, header: Header, today: date) -> re.Pattern[bytes] | None:
@@ -43,20 +43,36 @@ def _pattern(cell_type: CellType, today: date) -> bytes | None:
 
 
 def _day_until(today: date) -> bytes:
-    """Return a pattern for dates from 2000-01-01 to ``today``, a month or a year at a time."""
-    months = [_month(number) for number in range(1, 13)]
-    past_years = b"|".join(b"%d" % year for year in range(2000, today.year))
-    parts = [rb"%d-(?:%b)" % (today.year, b"|".join([*months[: today.month - 1], _days_of_this_month(today)]))]
-    if past_years:
-        parts.append(rb"(?:%b)-(?:%b)" % (past_years, b"|".join(months)))
-    return b"(?:" + b"|".join(parts) + b")"
-
-
-def _month(number: int) -> bytes:
-    days = _FEBRUARY if number == 2 else _SHORT_MONTH if number in {4, 6, 9, 11} else _LONG_MONTH
-    return b"%02d-%b" % (number, days)
-
-
-def _days_of_this_month(today: date) -> bytes:
+    """Return a pattern for dates from 2000-01-01 to ``today``: those of this year first, as most files have them."""
     last = min(today.day, 28) if today.month == 2 else today.day
-    return b"%02d-(?:%b)" % (today.month, b"|".join(b"%02d" % day for day in range(1, last + 1)))
+    this_year = [*_whole_months(today.month - 1), b"%02d-(?:%b)" % (today.month, _from_to(1, last))]
+    parts = [b"%d-(?:%b)" % (today.year, b"|".join(this_year))]
+    if years := _from_to(0, min(today.year - 1, _LAST_YEAR) - 2000):
+        parts.append(b"20(?:%b)-(?:%b)" % (years, b"|".join(_whole_months(12))))
+    return b"(?:%b)" % b"|".join(parts)
+
+
+def _whole_months(last: int) -> list[bytes]:
+    """Return patterns for all days of the months up to ``last``; the first one has nearly all of them.
+
+    A pattern for each month would be tried in vain a dozen times for each line.
+    """
+    if not last:
+        return []
+    of_30 = [number for number in range(1, last + 1) if number != 2]
+    of_31 = [number for number in of_30 if number not in _SHORT_MONTHS]
+    return [
+        b"(?:%b)-(?:%b)" % (_from_to(1, last), _from_to(1, 28)),
+        b"(?:%b)-(?:29|30)" % _any_of(of_30),
+        b"(?:%b)-31" % _any_of(of_31),
+    ]
+
+
+def _from_to(first: int, last: int) -> bytes:
+    """Return a pattern for numbers of two digits, one alternative for each ten; '' where there are none."""
+    tens = range(first // 10, last // 10 + 1)
+    return b"|".join(b"%d[%d-%d]" % (ten, max(first - 10 * ten, 0), min(last - 10 * ten, 9)) for ten in tens)
+
+
+def _any_of(numbers: list[int]) -> bytes:
+    return b"|".join(b"%02d" % number for number in numbers)

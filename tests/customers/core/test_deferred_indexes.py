@@ -117,3 +117,17 @@ def test_otherwise_nothing_is_taken_off(
     write_feed(tmp_path, "engagement", rows(coming))
     assert states(load(tmp_path, "engagement")["engagement"]) == (coming, 0, 0, 0)
     assert connection.is_usable()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sqlite_keeps_the_index_of_few_rows() -> None:
+    if is_postgres():
+        pytest.skip("PostgreSQL builds all of them again")
+    make_customer(id="c1")
+    with transaction.atomic(), deferred_indexes(TABLE):
+        names = [name for name, _sql in structure()]
+        Engagement.objects.create(id="e1", customer_id="c1", date="2025-05-01", run_id=1, line=2, provisional=True)
+    assert "engagement_so_far" in names
+    assert "engagement_customer_date" not in names
+    so_far = f"SELECT id FROM {TABLE} INDEXED BY engagement_so_far WHERE provisional"
+    assert fetch(so_far) == [("e1",)]

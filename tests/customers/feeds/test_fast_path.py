@@ -90,6 +90,12 @@ def test_every_day_up_to_today_passes_but_leap_days_and_none_after(today: date) 
     assert passed == [day for day in days if first <= day <= today and (day.month, day.day) != (2, 29)]
 
 
+def test_years_of_the_next_century_are_left_to_the_slow_path() -> None:
+    days = [b"2099-12-31", b"2100-01-01", b"2100-12-31", b"2101-01-01"]
+    passed = [day for day in days if taken(b"e1,c1,%b,5,3,2,1,1\n" % day, today=date(2101, 3, 5))]
+    assert passed == [b"2099-12-31", b"2101-01-01"]
+
+
 def test_columns_in_another_order_pass_in_that_order() -> None:
     names = ["date", "id", *ENGAGEMENT.column_names[3:], "customer_id"]
     header = match_header(ENGAGEMENT, names)
