@@ -8,8 +8,9 @@ import gzip
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -36,8 +37,20 @@ _HEX = "[0-9a-f]"
 _OURS = f"{_HEX * 2}/{_HEX * 64}{_ENDING}"
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of a file that was read: by its hash, which can go on, it is the whole file of an earlier run."""
+
+    run: ImportRun
+    digest: "hashlib._Hash"
+
+
 class _NotWanted(Exception):
     """What was written takes no place."""
+
+
+class _NotSealed(Exception):
+    """An archive is gone or damaged."""
 
 
 def place_of(sha256: str) -> StoredFile:
@@ -53,14 +66,14 @@ def find(run: ImportRun) -> StoredFile | None:
     return archived if archived.is_there() else None
 
 
-def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: set[str] | None = None) -> str:
+def store(path: Path, run: ImportRun, begins: Beginning | None = None, erased: set[str] | None = None) -> str:
     """Archive the very bytes that the run names by their SHA-256.
 
     What hinders that becomes a warning of the run, and is returned; '' where nothing does.
 
-    What is kept already is not written again. The file of ``goes_on`` is the beginning of this one, if given: its
-    archive is then copied as it is, and only the rest is compressed. The records of the customers ``erased`` are
-    blanked out; None is for whoever was erased, as far as the file names them.
+    What is kept already is not written again. Of the file that ``begins`` this one, if given, the archive is copied as
+    it is; only the rest is read again, and compressed. The records of the customers ``erased`` are blanked out; None
+    is for whoever was erased, as far as the file names them.
     """
     try:
         archived = place_of(run.sha256)
@@ -70,7 +83,7 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
             if erased:
                 redact_file(archived, erased)
             return ""
-        if _copy_without(path, archived, run.sha256, erased) if erased else _copy(path, archived, run.sha256, goes_on):
+        if _copy_without(path, archived, run.sha256, erased) if erased else _copy(path, archived, run.sha256, begins):
             return ""
         hindrance = english("it has changed since it was read")
     except unpacked.Unreadable:
@@ -86,17 +99,16 @@ def store(path: Path, run: ImportRun, goes_on: ImportRun | None = None, erased: 
     return hindrance
 
 
-def _copy(path: Path, archived: StoredFile, sha256: str, goes_on: ImportRun | None) -> bool:
+def _copy(path: Path, archived: StoredFile, sha256: str, begins: Beginning | None) -> bool:
     """Compress the file to its place, all or nothing; false where its hash turns out to be another one."""
     digest = hashlib.sha256()
     try:
         with files.open_file(path) as source, archived.new() as file:
             target = _ChecksummedGzip(file)
-            if goes_on and target.begin_with(place_of(goes_on.sha256)):
-                left = goes_on.size
-                while left and (chunk := source.read(min(left, CHUNK))):
-                    digest.update(chunk)
-                    left -= len(chunk)
+            if begins and target.begin_with(place_of(begins.run.sha256)):
+                # What is copied has the hash of what was read: there is nothing to be learnt from reading it again.
+                digest = begins.digest.copy()
+                source.seek(begins.run.size)
             with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=target, mtime=0) as packed:
                 while chunk := source.read(CHUNK):
                     digest.update(chunk)
@@ -203,21 +215,37 @@ class _ChecksummedGzip:
 
     def begin_with(self, other: StoredFile) -> bool:
         """Copy another such file without its seal; false, and nothing is copied, where that is gone or damaged."""
-        with ExitStack() as opened:
-            try:
-                path = opened.enter_context(other.local())
-                if not _is_sealed(path):
-                    return False
-            except OSError:
-                return False
-            source = opened.enter_context(files.open_file(path))
-            for chunk in _before_seal(source):
-                self.write(chunk)
+        try:
+            with closing(self._before_seal(other)) as chunks:
+                for chunk in chunks:
+                    self.write(chunk)
+        except _NotSealed:
+            self._file.seek(0)
+            self._file.truncate()
+            self._digest = hashlib.sha256()
+            return False
         return True
 
     def seal(self) -> None:
         """End the file."""
         self._file.write(_seal(self._digest, self._word))
+
+    def _before_seal(self, other: StoredFile) -> Generator[bytes, None, None]:
+        """Yield another such file in chunks, each of which is written here before the next is asked for.
+
+        Raises ``_NotSealed`` at the end where its seal is not that of what was written.
+        """
+        try:
+            with other.local() as path, files.open_file(path) as file:
+                left = os.fstat(file.fileno()).st_size - _SEAL_SIZE
+                while left > 0 and (chunk := file.read(min(left, CHUNK))):
+                    yield chunk
+                    left -= len(chunk)
+                is_sealed = file.read() == _seal(self._digest)
+        except OSError as error:
+            raise _NotSealed from error
+        if not is_sealed:
+            raise _NotSealed
 
     def flush(self) -> None:
         """Do nothing, as nothing is held back here; gzip asks for it."""
@@ -230,21 +258,6 @@ def _seal(digest: "hashlib._Hash", word: bytes = b"") -> bytes:
 
 _SEAL_HEAD = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"
 _SEAL_SIZE = len(_seal(hashlib.sha256()))
-
-
-def _is_sealed(path: Path) -> bool:
-    digest = hashlib.sha256()
-    with files.open_file(path) as source:
-        for chunk in _before_seal(source):
-            digest.update(chunk)
-        return source.read() == _seal(digest)
-
-
-def _before_seal(file: BinaryIO) -> Iterator[bytes]:
-    left = os.fstat(file.fileno()).st_size - _SEAL_SIZE
-    while left > 0 and (chunk := file.read(min(left, CHUNK))):
-        yield chunk
-        left -= len(chunk)
 
 
 def remove_half_done() -> None:

@@ -16,14 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from customers.core.files import NotRegular, open_unbuffered
-from customers.text.line_numbers import LineCounter, count_line_ends, numbered
+from customers.feeds.hashing import HashingReader
+from customers.text.line_numbers import FIRST_LINE, LineCounter, count_line_ends, numbered
 from customers.text.say import english
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 BLOCK = 256 * 1024
 MAX_RECORD = 16 * 1024 * 1024
@@ -104,7 +102,7 @@ class CsvReader:
         except OSError as error:
             raise Refused(english(f"{path.name} cannot be opened: {error.strerror}")) from error
         self._before = os.fstat(self._file.fileno())
-        self._hashing = _HashingReader(self._file, progress)
+        self._hashing = HashingReader(self._file, progress)
         self._stream: io.BufferedReader | gzip.GzipFile = io.BufferedReader(self._hashing, BLOCK)
         for _layer in range(packed):
             self._stream = gzip.GzipFile(fileobj=self._stream, mode="rb")
@@ -135,6 +133,11 @@ class CsvReader:
     def size(self) -> int:
         """Return the number of bytes read so far."""
         return self._hashing.size
+
+    @property
+    def lines(self) -> int:
+        """Return how many lines end in what was read, other than by ``read_out``."""
+        return self._lines.number - FIRST_LINE
 
     @property
     def changed(self) -> bool:
@@ -195,18 +198,27 @@ class CsvReader:
                     if buffer and buffer[-1:] != b"\r":
                         buffer += b"\n"
 
-    def skip(self, size: int) -> str:
-        """Pass over whole lines, ``size`` bytes that were judged before; return their SHA-256, '' if a line is cut."""
+    def skip(self, size: int, lines: int | None = None) -> "hashlib._Hash | None":
+        """Pass over whole lines, ``size`` bytes that were judged before; return their SHA-256, None if a line is cut.
+
+        ``lines`` is how many lines there are in the bytes of that hash; where it is None, they are counted.
+        """
         piece = b""
         # Past the buffer, which would read on, and hash more than was asked for.
         while size and (piece := self._read_bytes(min(size, BLOCK), self._hashing)):
-            self._lines.add(piece)
+            if lines is None:
+                self._lines.add(piece)
             size -= len(piece)
-        return "" if size or piece[-1:] != b"\n" else self.sha256
+        if size or piece[-1:] != b"\n":
+            return None
+        if lines is not None:
+            self._lines = LineCounter(FIRST_LINE + lines)
+        return self._hashing.digest.copy()
 
     def raw_blocks(self) -> Iterator[bytes]:
         """Yield the bytes of a plain file as they are, unchecked."""
         while block := self._read_bytes(BLOCK, self._hashing):
+            self._lines.add(block)
             yield block
 
     def read_out(self) -> None:
@@ -248,7 +260,7 @@ class CsvReader:
         self._lines.add(block)
         return block
 
-    def _read_bytes(self, size: int, stream: "_HashingReader | None" = None) -> bytes:
+    def _read_bytes(self, size: int, stream: "HashingReader | None" = None) -> bytes:
         try:
             block = (stream or self._stream).read(size)
             if self._is_packed:
@@ -274,27 +286,6 @@ def records_of(blocks: Iterable[Record | LineBlock]) -> Iterator[Record]:
     """Yield the records one by one, those in blocks too."""
     for block in blocks:
         yield from block.records() if isinstance(block, LineBlock) else (block,)
-
-
-class _HashingReader(io.RawIOBase):
-    """Raw bytes of a file, hashed and counted as they are read."""
-
-    def __init__(self, file: io.FileIO, progress: Callable[[int], object] | None) -> None:
-        self._file = file
-        self._progress = progress
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        count = self._file.readinto(buffer) or 0
-        self.digest.update(memoryview(buffer)[:count])
-        self.size += count
-        if self._progress:
-            self._progress(count)
-        return count
 
 
 class _QuoteScanner:

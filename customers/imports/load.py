@@ -126,7 +126,7 @@ class FeedRun:
         self.not_archived: str | None = None
         self._file: FileLoad | None = None
         self._progress: Progress | None = None
-        self._extends: ImportRun | None = None
+        self._extends: archive.Beginning | None = None
         self._suppressed: set[str] | None = None
 
     def load(self, path: Path | None, options: Options, *, why_no_file: str = "", keep: bool) -> None:

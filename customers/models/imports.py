@@ -31,6 +31,7 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
 class ImportRun(models.Model):
     """One attempt to load one file: what was read, what became of the rows, or why it was refused.
 
+    ``lines`` of a loaded file are those that end in it, by which the next one goes on numbering; null is unknown.
     For a loaded file ``created + updated + unchanged + quarantined == rows``; ``retried`` counts rows of earlier
     files that came out of quarantine. An undo is a run too: ``created`` rows are there again, ``updated`` ones are
     as they were, ``unchanged`` ones were left (see ``RowChange``), and ``deleted``, outside ``rows``, are gone.
@@ -68,6 +69,7 @@ class ImportRun(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
     rules = models.CharField(_("fingerprint of the rules"), max_length=64, blank=True, editable=False)
     size = models.BigIntegerField(_("bytes"), default=0)
+    lines = models.PositiveBigIntegerField(_("lines"), null=True, editable=False)
     mixed_case = models.BooleanField(_("keys may have upper-case letters"), default=True, editable=False)
     repeats = models.BooleanField(_("a key may be in the file more than once"), default=True, editable=False)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RUNNING)

@@ -1,5 +1,6 @@
 """The strategy for a file that begins with the base run's file, byte by byte: it judges what follows."""
 
+from customers.archive.files import Beginning
 from customers.feeds.reader import CsvReader
 from customers.imports.strategies.base import CannotShortcut, LoadStrategy, Staged
 from customers.imports.strategies.base_run import loaded_keys_are_lowercase, repeats_known_keys
@@ -18,7 +19,8 @@ class AppendStrategy(LoadStrategy):
     def stage(self, source: CsvReader, stager: Stager) -> Staged:
         """Stage the new rows; a bad one, or one with a known key, cannot be judged without the others."""
         base, feed, run = self.base, stager.file.feed, stager.file.run
-        if source.skip(base.size) != base.sha256:
+        digest = source.skip(base.size, base.lines)
+        if not digest or digest.hexdigest() != base.sha256:
             raise CannotShortcut("another beginning")
         with stager.reading(source):
             header = stager.read_header_again()
@@ -28,4 +30,5 @@ class AppendStrategy(LoadStrategy):
             raise CannotShortcut("a bad row behind the beginning")
         if repeats_known_keys(feed, run):
             raise CannotShortcut("a known key")
-        return Staged(base.rows, base.repeats, loaded_keys_are_lowercase(feed, base), all_new=True, extends=base)
+        lowercase, beginning = loaded_keys_are_lowercase(feed, base), Beginning(base, digest)
+        return Staged(base.rows, base.repeats, lowercase, all_new=True, extends=beginning)

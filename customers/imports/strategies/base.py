@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from customers.archive.files import Beginning
 from customers.feeds.reader import CsvReader, Record
 from customers.imports.strategies.stager import Stager
-from customers.models import ImportRun
 
 
 class CannotShortcut(Exception):
@@ -29,8 +29,8 @@ class Staged:
     """Whether no loaded key has an upper-case letter."""
     all_new: bool = False
     """Whether no staged key is loaded already."""
-    extends: ImportRun | None = None
-    """The run whose file is the beginning of this one."""
+    extends: Beginning | None = None
+    """What this file goes on from: the whole file of the base run."""
     records: Iterable[Record] | None = None
     created: int = 0
     """How many rows are not on it, because the strategy has put them into the feed's table itself."""

@@ -39,12 +39,13 @@ class Stager:
 
     @contextmanager
     def reading(self, source: CsvReader) -> Iterator[None]:
-        """Note in the run the hash of the whole file, whatever ends the reading of it."""
+        """Note in the run the hash of the whole file, whatever ends the reading, and its lines once all are read."""
+        run = self.file.run
         try:
             yield
+            run.lines = source.lines
         finally:
             source.read_out()
-            run = self.file.run
             run.sha256, run.size, run.content_sha256 = source.sha256, source.size, source.content_sha256
 
     def read_header_again(self) -> Header:

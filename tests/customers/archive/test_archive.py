@@ -259,7 +259,7 @@ def test_a_rest_that_changed_since_it_was_read_is_not_kept(
     night(tmp_path / "in", 1)
     keep = files.store
 
-    def overwritten(path: Path, *of_run: ImportRun | None) -> None:
+    def overwritten(path: Path, *of_run: Any) -> None:
         path.write_bytes(NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
         keep(path, *of_run)
         path.write_bytes(NIGHTS[2])
@@ -269,6 +269,23 @@ def test_a_rest_that_changed_since_it_was_read_is_not_kept(
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
     assert kept(folder) == {name_of(NIGHTS[1]): NIGHTS[1]}
+
+
+def test_the_beginning_is_kept_as_it_was_read_whatever_became_of_it(
+    tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(tmp_path / "in", 1)
+    keep = files.store
+
+    def overwritten(path: Path, *of_run: Any) -> None:
+        path.write_bytes(NIGHTS[2].replace(b"e1,", b"e0,"))
+        keep(path, *of_run)
+        path.write_bytes(NIGHTS[2])
+
+    monkeypatch.setattr("customers.archive.files.store", overwritten)
+    write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
+    assert load(tmp_path / "in", "engagement")["engagement"].warnings == []
+    assert kept(folder) == {name_of(content): content for content in NIGHTS[1:3]}
 
 
 def test_a_disk_that_is_full_half_way_through_the_copy_is_a_warning(

@@ -3,12 +3,18 @@
 import gzip
 import hashlib
 import os
+import re
+import tempfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from customers.feeds import reader
 from customers.feeds.drop_folder import find_file
 from customers.feeds.reader import CsvReader, Refused
 from tests.support.reading import records
@@ -33,6 +39,50 @@ def test_hash_of_a_file_that_is_given_up_is_the_whole_files(tmp_path: Path) -> N
             list(source.records())
         source.read_out()
         assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+ENDED = st.tuples(
+    st.sampled_from(["a,b", '"x\r\ny",z', '"\r","\n"', '"e""\n",', "", "é,1", "a\r"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+SOME = st.lists(ENDED, max_size=6).map(lambda ended: "".join(text + end for text, end in ended))
+
+
+@given(SOME, SOME | SOME.map(lambda text: f"{text}c,d"), st.integers(1, 7), st.booleans())
+def test_what_is_skipped_is_counted_as_if_it_was_read(before: str, rest: str, block: int, known: bool) -> None:
+    first = f"a,b\n{before}c,d\n".encode()
+    content = first + rest.encode()
+    counts = [len(re.findall(rb"\r\n|\r|\n", text)) for text in (first, content)]
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(reader, "BLOCK", block):
+        path = Path(folder) / "feed.csv"
+        path.write_bytes(content)
+        with CsvReader(path) as source:
+            digest = source.skip(len(first), counts[0] if known else None)
+            assert digest and digest.hexdigest() == hashlib.sha256(first).hexdigest()
+            assert source.lines == counts[0]
+            assert list(source.records()) == [record for record in records(content) if record.line > counts[0]]
+            assert (source.lines, source.sha256) == (counts[1], hashlib.sha256(content).hexdigest())
+            # What was returned is of the beginning alone, whatever is read since.
+            assert digest.hexdigest() == hashlib.sha256(first).hexdigest()
+
+
+@given(SOME, st.integers(1, 7))
+def test_lines_of_all_that_is_read_are_counted_in_each_way(text: str, block: int) -> None:
+    expected = len(re.findall(r"\r\n|\r|\n", text))
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(reader, "BLOCK", block):
+        path = Path(folder) / "feed.csv"
+        path.write_bytes(text.encode())
+        for read in (CsvReader.blocks, CsvReader.raw_blocks):
+            with CsvReader(path) as source:
+                deque(read(source), maxlen=0)
+                assert source.lines == expected
+
+
+@pytest.mark.parametrize("size", [5, 7, 9, 12])
+def test_what_is_skipped_ends_with_a_line(size: int, tmp_path: Path) -> None:
+    (tmp_path / "feed.csv").write_bytes(b"a,b\nc,\rd")
+    with CsvReader(tmp_path / "feed.csv") as source:
+        assert source.skip(size) is None
 
 
 def test_gzip_of_several_parts_is_one_file() -> None:

@@ -43,11 +43,11 @@ def skipped() -> Iterator[list[int]]:
     sizes: list[int] = []
     whole = CsvReader.skip
 
-    def skip(self: CsvReader, size: int) -> str:
-        sha256 = whole(self, size)
-        if ImportRun.objects.filter(sha256=sha256, size=size, status="loaded").exists():
+    def skip(self: CsvReader, size: int, lines: int | None) -> Any:
+        digest = whole(self, size, lines)
+        if digest and ImportRun.objects.filter(sha256=digest.hexdigest(), size=size, status="loaded").exists():
             sizes.append(size)
-        return sha256
+        return digest
 
     with patch.object(CsvReader, "skip", skip):
         yield sizes
@@ -76,6 +76,26 @@ def test_a_tail_behind_many_blocks_is_read_alone(tmp_path: Path, skipped: list[i
     assert skipped == [len(first)]
     assert [list(call.args[2]) for call in copied.call_args_list] == [[(19_992, THREE.encode())]]
     assert (outcome.rows, states(outcome)) == (19_991, (1, 0, 19_990, 0))
+
+
+def test_lines_are_counted_once_a_night_and_those_of_an_older_version_again(tmp_path: Path) -> None:
+    first = f"{HEADER}\r\n\n{ONE}"
+    night(tmp_path, first)
+    with patch.object(CsvReader, "skip", autospec=True, side_effect=CsvReader.skip) as skip:
+        night(tmp_path, first + TWO)
+        ImportRun.objects.update(lines=None)
+        night(tmp_path, first + TWO + THREE)
+    assert [call.args[1:] for call in skip.call_args_list] == [(len(first), 3), (len(first + TWO), None)]
+    assert list(ImportRun.objects.order_by("pk").values_list("lines", flat=True)) == [None, None, 5]
+    assert list(Engagement.objects.order_by("pk").values_list("pk", "line")) == [("e1", 3), ("e2", 4), ("e3", 5)]
+
+
+def test_a_file_that_differs_is_counted_too(tmp_path: Path) -> None:
+    night(tmp_path, f"{HEADER}\n{ONE}{TWO}")
+    night(tmp_path, f"{HEADER}\n{TWO}\r\n\n{ONE}")
+    night(tmp_path, f"{HEADER}\n{TWO}\r\n\n{ONE}e4,c1,never,1,0,0,0,0")
+    assert list(ImportRun.objects.order_by("pk").values_list("lines", flat=True)) == [3, 5, 5]
+    assert QuarantinedRow.objects.get().line == 6
 
 
 def test_a_byte_order_mark_where_the_tail_begins_is_text(tmp_path: Path, skipped: list[int]) -> None:

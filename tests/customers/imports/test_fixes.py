@@ -292,7 +292,7 @@ def test_a_fix_is_a_doubt_for_the_tail_until_a_file_was_read_with_it(
 ) -> None:
     skipped: list[int] = []
     whole = CsvReader.skip
-    monkeypatch.setattr(CsvReader, "skip", lambda self, size: skipped.append(size) or whole(self, size))
+    monkeypatch.setattr(CsvReader, "skip", lambda self, *a: skipped.append(a[0]) or whole(self, *a))
     make_customer(id="c1")
     one, two, three = (f"e{number},c1,2025-05-01,1,0,0,0,0" for number in (1, 2, 3))
     load_engagement_lines(tmp_path, one)
