@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 
 from customers.core.limits import FETCH_SIZE
-from customers.core.sql import create_temporary, drop_temporary, execute, fetch, table_of
+from customers.core.sql import create_temporary, drop_temporary, execute, fetch, grouping_sorted, table_of
 from customers.feeds.declarations import Feed
 from customers.imports import onboarding
 from customers.imports.stage import PROBLEM, STAGE, add_problems
@@ -54,7 +54,8 @@ def select_problems(kind: int, select: str) -> None:
 
 def _fold_repeated_keys(feed: Feed, run: ImportRun, check: Callable[[int], object]) -> int:
     """Fold identical rows of a key into the first one; make a problem of each row that differs from another."""
-    _create_repeated(feed, run)
+    with grouping_sorted():
+        _create_repeated(feed, run)
     if number := fetch("SELECT COUNT(*) FROM repeated WHERE variants > 1")[0][0]:
         execute("CREATE INDEX repeated_id_line ON repeated (id, line)")
         problems = _duplicate_problems(_differing())
