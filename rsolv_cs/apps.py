@@ -1,6 +1,7 @@
-"""The project's own app: system checks, and the roles kept in step after each migration."""
+"""The project's own app: the admin's site, system checks, and the roles kept in step after each migration."""
 
 from django.apps import AppConfig, apps
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +10,12 @@ _CALLED = {
     "axes.AccessAttempt": (_("failed login"), _("failed logins")),
 }
 """What the pages call rows of others' models; migrations look at what the models themselves say."""
+
+
+class SiteConfig(AdminConfig):
+    """The admin with the site of ours."""
+
+    default_site = "rsolv_cs.site.Site"
 
 
 class ProjectConfig(AppConfig):

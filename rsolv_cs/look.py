@@ -33,6 +33,5 @@ UNFOLD = {
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": "rsolv_cs.navigation.sidebar",
     },
 }

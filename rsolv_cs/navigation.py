@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -168,28 +169,50 @@ def pages(user: User) -> Iterator[Link]:
     keys = {name: key for key, name in GO_TO.items()}
     for title, entries in _menu(user):
         for label, icon, name, _permission in entries:
-            yield Link(str(label), icon, reverse(name), str(title), keys.get(name, ""))
+            yield Link(str(label), icon, _address(name), str(title), keys.get(name, ""))
     for label, name in _own_pages(user):
-        yield Link(str(label), "person", reverse(name), gettext("Your account"))
+        yield Link(str(label), "person", _address(name), gettext("Your account"))
+
+
+def addresses_of_keys(user: User) -> dict[str, str]:
+    """Return the address of the page of each key that a user may go to."""
+    may_open = {name for _title, entries in _menu(user) for _label, _icon, name, _permission in entries}
+    return {key: _address(name) for key, name in GO_TO.items() if name in may_open}
 
 
 def actions(user: User) -> Iterator[Link]:
     """What a user may start from anywhere."""
     for label, icon, name, permissions in _ACTIONS:
         if user.has_perms(permissions):
-            yield Link(str(label), icon, reverse(name))
+            yield Link(str(label), icon, _address(name))
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, object]]:
-    """The navigation for unfold's sidebar."""
+    """The groups of the sidebar; a page that belongs to an entry's page is below its address."""
     groups = []
     for title, entries in _menu(user_of(request)):
         items = [
-            {"title": str(label), "icon": icon, "link": reverse(name), **_badge(request, name)}
+            {
+                "title": str(label),
+                "icon": icon,
+                "link": (link := _address(name)),
+                "active": request.path == link or (name != "admin:index" and request.path.startswith(link)),
+                **_badge(request, name),
+            }
             for label, icon, name, _permission in entries
         ]
         groups.append({"title": str(title), "separator": bool(title), "items": items})
     return groups
+
+
+@lru_cache
+def _address_below(_prefix: str, name: str) -> str:
+    return reverse(name)
+
+
+def _address(name: str) -> str:
+    """The address of a page of the menu, looked up once: each page shows some fifty of them."""
+    return _address_below(get_script_prefix(), name)
 
 
 def _menu(user: User) -> Iterator[tuple[Words, list[Entry]]]:
@@ -205,7 +228,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     """The visitor's own menu; who logs in elsewhere has no password here."""
     if not isinstance(request.user, User):
         return []
-    return [{"title": str(label), "link": reverse(name)} for label, name in _own_pages(request.user)]
+    return [{"title": str(label), "link": _address(name)} for label, name in _own_pages(request.user)]
 
 
 def _own_pages(user: User) -> list[tuple[Words, str]]:

@@ -114,7 +114,7 @@ CACHES = {
 # --- Parts ----------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.import_export",
     "analytics",
     "customers",
@@ -122,7 +122,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
-    "django.contrib.admin",
+    "rsolv_cs.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

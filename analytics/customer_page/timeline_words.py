@@ -15,7 +15,7 @@ from analytics.portfolio.milestones import Milestone
 from analytics.wording import DASH, counted
 from customers.models import Customer, Engagement, Event, Note, Onboarding, Step
 from customers.text.codes import code_in_words
-from customers.text.say import in_english, say, say_n, within
+from customers.text.say import english, in_english, say, say_n, within
 
 
 def in_words(row: Row) -> str:
@@ -39,20 +39,23 @@ _DID: tuple[Callable[[int], str], ...] = (
 
 
 def _engagement(row: Row) -> str:
-    said = set((row.more or "").split(SEPARATOR))
+    said = set(row.more.split(SEPARATOR)) if row.more else set()
     *counters, requests = row.numbers[: len(Engagement.COUNTERS)]
-    parts = []
-    for (verb, noun), words, count in zip(COUNTED, _DID, counters, strict=True):
-        with in_english():  # as the events have it
-            told = f"{verb} {counted(count or 0, noun)}"
-        if count and told not in said:
-            parts.append(words(count))
+    counted_things = zip(COUNTED, _DID, counters, strict=True)
+    parts = [
+        words(count)
+        for (verb, noun), words, count in counted_things
+        if count and not (said and _as_an_event(count, noun, f"{verb} ") in said)
+    ]
     asked = max(requests or 0, 0)
-    with in_english():
-        told = counted(asked, "support request")
-    if asked and told not in said:
+    if asked and not (said and _as_an_event(asked, english("support request")) in said):
         parts.append(counted(asked, "support request"))
     return _sentence(parts)
+
+
+def _as_an_event(count: int, noun: str, verb: str = "") -> str:
+    with in_english():
+        return f"{verb}{counted(count, noun)}"
 
 
 def _sentence(parts: list[str]) -> str:

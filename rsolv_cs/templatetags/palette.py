@@ -18,5 +18,5 @@ def palette(context: Context) -> dict[str, object]:
     request = context["request"]
     if not isinstance(request.user, User) or context.get("is_popup") or not context.get("has_permission"):
         return {}
-    addresses = {page.key: page.address for page in navigation.pages(request.user) if page.key}
+    addresses = navigation.addresses_of_keys(request.user)
     return {"go_to": json.dumps(addresses), "shortcuts": Preferences.of(request.user).shortcuts}
