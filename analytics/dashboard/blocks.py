@@ -1,16 +1,19 @@
 """The blocks of the dashboard above its list, each declared once: its name, its template, and what that one needs."""
 
+import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from analytics.customer_list.first_view import OWNER
+from analytics.customer_list.list_page import OF_THE_BLOCKS
 from analytics.dashboard.disagreements import DISAGREE, disagreements
 from analytics.display.source_list import MY_DAY, way_from
 from analytics.models import PortfolioDay
@@ -40,6 +43,10 @@ from analytics.scoring.definitions import portfolio_definition
 
 NOT_CARRIED = ("as_of", "page")
 """What another date does not take along from the address."""
+_READ = (*OF_THE_BLOCKS, *NOT_CARRIED)
+"""What the blocks read of the address; their links have the rest, and they look the same whatever it is."""
+_REST = f"rest-{secrets.token_hex(8)}"
+"""Stands in the kept blocks for the rest of the address; nobody outside this process can say it."""
 
 
 @dataclass(frozen=True)
@@ -229,20 +236,23 @@ class Overview:
 def overview(
     as_of: AsOf, portfolio: PortfolioDay, address: QueryDict, waiting: int, whose: str, version: StateVersion
 ) -> Overview:
-    """Return the blocks; of the user they show how many alerts wait, and the customers of ``whose`` first."""
+    """Return the blocks; of the user they show how many alerts wait, and the customers of ``whose`` first.
 
-    asked = address.urlencode()
+    They are kept for all searches and filters: what these say of the address is put into their links at the end.
+    """
+    read, rest = _parts(address)
+    asked = read.urlencode()
 
     def make() -> Overview:
-        history = span(address, "history", HISTORY_CHOICES, 90)
-        daily = span(address, "days", ENGAGEMENT_CHOICES, 30)
-        period = period_of(address)
+        history = span(read, "history", HISTORY_CHOICES, 90)
+        daily = span(read, "days", ENGAGEMENT_CHOICES, 30)
+        period = period_of(read)
         first_beside = period.day_beside(portfolio.date - timedelta(days=daily.days - 1))
         longest = max(history.days, (portfolio.date - first_beside).days + 1)
         dates = DaysKey(version=version.data, day=portfolio.date, days=longest, compare=period.key)
         days = page_cache.get_or_set(dates, lambda: days_around(portfolio, longest, period))
         kept_comparison_dates(version.data, portfolio.date, days.comparison_dates)
-        periods, kept = period_choices(address), _kept(address)
+        periods, kept = period_choices(read), _kept(read)
         shown = BlockInputs(as_of, portfolio, days, daily, history, period, periods, waiting, whose, version, kept)
         blocks = [(block, block.html(shown, asked)) for block in BLOCKS]
         parts = {
@@ -261,4 +271,24 @@ def overview(
         whose=whose,
         address=asked,
     )
-    return page_cache.get_or_set(key, make)
+    found = page_cache.get_or_set(key, make)
+    return replace(found, html=_with_rest(found.html, rest))
+
+
+def _parts(address: QueryDict) -> tuple[QueryDict, str]:
+    """Return what the blocks read of an address, with a mark in place of the rest of it, and the query of the rest."""
+    read, rest = QueryDict(mutable=True), QueryDict(mutable=True)
+    for name, values in address.lists():
+        if name in _READ:
+            read.setlist(name, values)
+        else:
+            read[_REST] = ""
+            rest.setlist(name, values)
+    return read, rest.urlencode()
+
+
+def _with_rest(html: SafeString, rest: str) -> SafeString:
+    """Return the blocks with the rest of the address, a query, in place of its mark: in the charts' JSON, and else."""
+    of_charts = "\\u0026"
+    linked = html.replace(f"{of_charts}{_REST}=", f"{of_charts}{rest.replace('&', of_charts)}")
+    return SafeString(linked.replace(f"{_REST}=", escape(rest)))
