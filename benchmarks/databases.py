@@ -137,7 +137,7 @@ class Sqlite(Database):
         counters = "issues_tagged, prs_generated, prs_merged, prs_rejected, support_requests"
         known = "SELECT COUNT(*) FROM floor LEFT JOIN customers_customer c ON c.id = customer_id WHERE c.id IS NULL"
         return (
-            "PRAGMA cache_size=-8192;\nPRAGMA threads=2;\nBEGIN;\nCREATE UNIQUE INDEX floor_key ON floor (id);\n"
+            "PRAGMA cache_size=-2048;\nPRAGMA threads=2;\nBEGIN;\nCREATE UNIQUE INDEX floor_key ON floor (id);\n"
             f"CREATE INDEX floor_customer_date ON floor (customer_id, date, {counters});\n{known};\nCOMMIT;\n"
         )
 

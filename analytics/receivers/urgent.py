@@ -4,9 +4,8 @@ from datetime import date
 
 from django.db.models import Model
 
-from analytics.models import Forecast, PortfolioDay
-from analytics.portfolio.comparison import comparison_day
-from analytics.urgency.stored import KEPT, REACHED, URGENT, Keys, keep_newest
+from analytics.models import Forecast
+from analytics.urgency.stored import KEPT, REACHED, URGENT, Keys, Newest, keep_newest
 from customers.models import Customer, ImportRun
 
 
@@ -15,15 +14,14 @@ def follow_health(sender: type[Model], day: date, customers: "Keys | None", **_s
 
     A forecast says nothing of milestones. An older date says only whether a milestone was reached before.
     """
-    newest = PortfolioDay.objects.order_by("-date").values_list("date", flat=True).first()
+    newest = Newest.find()
     if newest is None:
         return
-    before = comparison_day(newest)
-    is_compared = day in {newest, before.date if before else None}
+    is_compared = day in {newest.portfolio.date, newest.since}
     if sender is not Forecast:
-        keep_newest(KEPT if is_compared else (REACHED,), customers)
+        newest.keep(KEPT if is_compared else (REACHED,), customers)
     elif is_compared:
-        keep_newest((URGENT,), customers)
+        newest.keep((URGENT,), customers)
 
 
 def follow_customers(run: ImportRun, **_signal: object) -> None:

@@ -116,7 +116,7 @@ def _sqlite(policy: ScoringPolicy, whom: Whom) -> str:
     sums = _window_sums(days, always=[name for name in days if days[name] == days["recent"]])
     return f"""
         WITH activity AS (
-            SELECT c.id AS customer_id, {_TOTALS}, GROUP_CONCAT(date, ',') FILTER (WHERE {IS_ACTIVE}) AS days
+            SELECT c.id AS customer_id, {_TOTALS}, GROUP_CONCAT(date) FILTER (WHERE {IS_ACTIVE}) AS days
             FROM {_CUSTOMER} c LEFT JOIN {_ENGAGEMENT} e ON e.customer_id = c.id AND e.date <= %(known_to)s
             WHERE {there} GROUP BY c.id
         ), recent AS ({_recent("recent_start", f"{sums}, {_trend_moment(policy, '%(trend_start)s')}", there)}),

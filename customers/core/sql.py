@@ -145,12 +145,12 @@ def work_in_memory() -> None:
 
 @contextmanager
 def sorting_fast() -> Iterator[None]:
-    """Let SQLite sort by two more threads, in runs that fit a processor's cache: building an index takes half."""
+    """Let SQLite sort by two more threads, in runs that fit the cache of one core: building an index takes half."""
     if is_postgres():
         yield
         return
     pages = fetch("PRAGMA cache_size")[0][0]
-    execute("PRAGMA cache_size = -8192")
+    execute("PRAGMA cache_size = -2048")
     execute("PRAGMA threads = 2")
     yield
     execute("PRAGMA threads = 0")

@@ -24,6 +24,7 @@ from analytics.scoring.measure_sql import CONCERNED
 from analytics.scoring.signals import health_stored
 from analytics.scoring.snapshots import score_customers, score_day
 from analytics.urgency.stored import KEPT, keep_newest, urgent_rows
+from customers.core.sql import fetch
 from customers.erasure.erase import erase
 from customers.models import Customer, Engagement, Onboarding
 from tests.factories import make_customer, make_day, make_engagement, make_onboarding, make_snapshot
@@ -258,3 +259,27 @@ def test_some_customers_cost_as_many_queries_as_one() -> None:
             score_customers(D, keys)
         asked.append(sum("urgentcustomer" in one["sql"] for one in queries))
     assert asked == [2, 2]
+
+
+def test_a_scoring_asks_once_which_dates_are_compared() -> None:
+    for day in (D - timedelta(days=7), D):
+        make_day(date=day)
+    with CaptureQueriesContext(connection) as asked:
+        health_stored.send(sender=Snapshot, day=D, customers=None)
+    days = f'FROM "{PortfolioDay._meta.db_table}"'
+    # The newest one, which are near, and that which it is compared with.
+    assert len([one for one in asked if days in one["sql"]]) == 3
+
+
+def test_sqlite_stores_in_the_order_of_customers_without_sorting() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL joins by hashes")
+    make_day(date=D)
+    with CaptureQueriesContext(connection) as asked:
+        keep_newest(KEPT)
+    statements = [one["sql"] for one in asked if one["sql"].startswith("INSERT INTO")]
+    assert len(statements) == len(KEPT)
+    for statement in statements:
+        plan = " ".join(row[-1] for row in fetch(f"EXPLAIN QUERY PLAN {statement}"))
+        assert "SEARCH analytics_snapshot USING INDEX sqlite_autoindex_analytics_snapshot_1 (date=?)" in plan
+        assert "TEMP B-TREE" not in plan
