@@ -34,7 +34,7 @@ from analytics.portfolio.status_change import STATUS_COLUMN_OF, StatusMove
 from analytics.scoring.measure import WEEKS
 from analytics.wording import ACTIVITY_TREND
 from customers.core.people import name_of
-from customers.models import Customer, Step
+from customers.models import Customer, Step, texts_have
 from customers.text import written
 from customers.text.say import Words, say, say_later
 
@@ -385,8 +385,5 @@ def searched(queryset: SnapshotQuerySet, words: list[str]) -> SnapshotQuerySet:
     """Keep those of whom each word occurs in one of the texts."""
     if not words:
         return queryset
-    found = Customer.objects.order_by()
-    for word in words:
-        columns = {f"{name}__finds": word for name in ("organization", "email", "github_username", "pk")}
-        found = found.filter(Q(**columns, _connector=Q.OR))
+    found = Customer.objects.order_by().filter(*map(texts_have, words))
     return queryset.filter(customer__in=found)

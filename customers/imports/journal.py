@@ -5,8 +5,9 @@ import json
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import BooleanField, Model
 
+from customers.core.postgresql.folded_texts import FOLDED_TEXTS
 from customers.core.sql import execute, is_postgres, table_of
-from customers.models import ImportRun, RowChange
+from customers.models import Customer, ImportRun, RowChange
 
 CHANGE = table_of(RowChange)
 
@@ -31,6 +32,8 @@ def row_json(model: type[Model], alias: str = "t") -> str:
     """Return SQL for all columns of a row as JSON; NULL where an outer join found no row."""
     if is_postgres():
         whole = f"to_jsonb({alias})"
+        if model is Customer:
+            whole = f"({whole} - '{FOLDED_TEXTS}')"
     else:
         whole = json_object(
             **{

@@ -17,6 +17,7 @@ from customers.models.feeds import (
     Step,
     data_date,
     newest_in_files,
+    texts_have,
 )
 from customers.models.form_submission import FormSubmission
 from customers.models.identity import ProviderIdentity

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from customers.clock import program_today
+from customers.core.postgresql.folded_texts import TextsHave
+from customers.core.sql import is_postgres
 from customers.fields import KeyField
 from customers.indexes import CoveringIndex
 from customers.text.choices import SpokenChoices
@@ -97,6 +99,9 @@ class Customer(FullFeedRow):
     team_size = models.PositiveIntegerField(_("team size"), null=True, blank=True)
     status = models.CharField(_("account status"), max_length=20, choices=Status, default=Status.ACTIVE)
 
+    SEARCHED = ("organization", "email", "github_username", "pk")
+    """The texts that a search looks through; on PostgreSQL the table also has them folded, in one column."""
+
     class Meta:
         ordering = [Fold("organization"), "pk"]
         verbose_name = _("customer")
@@ -112,6 +117,13 @@ class Customer(FullFeedRow):
 
     def __str__(self) -> str:
         return self.organization
+
+
+def texts_have(word: str) -> TextsHave | models.Q:
+    """Return the condition that a customer's name, email, GitHub name or key has a word in it."""
+    if is_postgres():
+        return TextsHave("pk", word)
+    return models.Q(*((f"{name}__finds", word) for name in Customer.SEARCHED), _connector=models.Q.OR)
 
 
 class Onboarding(FullFeedRow):

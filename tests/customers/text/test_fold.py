@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from customers.models import Customer, CustomerCare
+from customers.models import Customer, CustomerCare, texts_have
 from customers.text.fold import Fold, fold
 from tests.factories import make_customer, make_day, make_engagement, make_snapshot, make_staff
 from tests.support.pages import names
@@ -71,7 +71,34 @@ def test_the_database_folds_as_python_does(text: str, word: str) -> None:
     found = Customer.objects.filter(pk=customer.pk)
     assert found.values_list(Fold("organization"), flat=True).get() == fold(text)
     assert found.filter(organization__finds=word).exists() == (fold(word) in fold(text))
+    assert found.filter(texts_have(word)).exists() == any(
+        fold(word) in fold(one) for one in (text, customer.email, customer.github_username, customer.pk)
+    )
     assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize("field", ["organization", "email", "github_username", "pk"])
+@pytest.mark.parametrize(
+    ("text", "word", "is_found"),
+    [("Ab-c_7%\\", "B-C_7%\\", True), ("Ab-c_7", "b-c-7", False), ("Ab", "%", False), ("Ab", "\\", False)],
+)
+def test_a_word_is_looked_for_in_each_text_of_a_customer(field: str, text: str, word: str, *, is_found: bool) -> None:
+    texts = {"organization": "x", "email": "x", "github_username": "", "pk": "x", field: text}
+    make_customer(**texts)
+    assert Customer.objects.filter(texts_have(word)).exists() == is_found
+
+
+@pytest.mark.parametrize("word", ["xy", " ", "\u00a8", "y x", "y\u200bx"])
+def test_no_word_is_found_across_two_texts(word: str) -> None:
+    make_customer(pk="x", organization="x", email="y", github_username="x")
+    assert not Customer.objects.filter(texts_have(word)).exists()
+
+
+def test_what_is_looked_through_follows_each_change() -> None:
+    make_customer(id="c1", organization="École 42")
+    Customer.objects.filter(pk="c1").update(organization="Straße 7")
+    found = [word for word in ("ecole", "strasse") if Customer.objects.filter(texts_have(word)).exists()]
+    assert found == ["strasse"]
 
 
 def test_the_table_is_searched_and_sorted_as_it_is_read(client: Client) -> None:
