@@ -1,6 +1,7 @@
 """The journal of changed rows: images of rows as JSON, made and read by the database itself."""
 
 import json
+from collections.abc import Mapping
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import BooleanField, Model
@@ -86,12 +87,30 @@ def insert_row_json(model: type[Model], where: str) -> None:
 
 def save_before(run: ImportRun, model: type[Model], where: str) -> None:
     """Keep the rows ``t`` of a model as they are before ``run`` changes them. The first image of a row stays."""
+    _save(run, model, f"{row_json(model)}, NULL, '' FROM {table_of(model)} t WHERE {where}")
+
+
+def save_update(run: ImportRun, model: type[Model], joined: str, where: str, values: Mapping[str, str]) -> None:
+    """Keep the rows ``t`` of a model, with others ``joined``, before ``run`` gives them ``values``: SQL, by column.
+
+    PostgreSQL knows by that what becomes of them, and so writes no entry twice.
+    """
+    rows = f"FROM {table_of(model)} t JOIN {joined}"
+    if is_postgres():
+        # By itself it would be asked for twice.
+        once = f"CROSS JOIN LATERAL (SELECT {row_json(model)} AS image OFFSET 0) row_image"
+        _save(run, model, f"image, image || {json_object(**values)}, '' {rows} {once} WHERE {where}")
+    else:
+        _save(run, model, f"{row_json(model)}, NULL, '' {rows} WHERE {where}")
+
+
+def _save(run: ImportRun, model: type[Model], images: str) -> None:
+    # What an earlier change made of a row is no longer so.
     execute(
         f"""
-        INSERT INTO {CHANGE} (run_id, model, key, before, reason)
-        SELECT {int(run.pk)}, '{journal_name(model)}', t.id, {row_json(model)}, ''
-        FROM {table_of(model)} t WHERE {where}
-        ON CONFLICT DO NOTHING"""
+        INSERT INTO {CHANGE} (run_id, model, key, before, after, reason)
+        SELECT {int(run.pk)}, '{journal_name(model)}', t.id, {images}
+        ON CONFLICT (run_id, model, key) DO UPDATE SET after = excluded.after"""
     )
 
 
@@ -106,9 +125,12 @@ def note_created(run: ImportRun, model: type[Model], keys: str) -> None:
 
 
 def save_after(run: ImportRun, model: type[Model]) -> None:
-    """Complete the entries of ``run`` by what became of the rows, once it has changed the last one."""
+    """Complete the entries of ``run`` by what became of the rows, once it has changed the last one.
+
+    Those that say so already are left.
+    """
     execute(
         f"""
         UPDATE {CHANGE} AS c SET after = (SELECT {row_json(model)} FROM {table_of(model)} t WHERE t.id = c.key)
-        WHERE run_id = {int(run.pk)} AND model = '{journal_name(model)}'"""
+        WHERE run_id = {int(run.pk)} AND model = '{journal_name(model)}' AND after IS NULL"""
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from customers.core.deferred_indexes import deferred_indexes
 from customers.core.sql import analyze, create_temporary, drop_temporary, execute, fetch, table_of
 from customers.feeds.declarations import Feed
-from customers.imports.journal import note_created, save_before
+from customers.imports.journal import note_created, save_before, save_update
 from customers.imports.stage import STAGE
 from customers.models import ImportRun, QuarantinedRow
 
@@ -83,8 +83,9 @@ def _create_delta(feed: Feed, table: str) -> None:
 
 def _update(feed: Feed, run: ImportRun, table: str, values: dict[str, str]) -> None:
     """Update the rows that differ."""
-    save_before(run, feed.model, f"id IN (SELECT id FROM {_DELTA} WHERE is_new = 0)")
-    assignments = ", ".join(f"{name} = {value}" for name, value in values.items() if name != "id")
+    values = {name: value for name, value in values.items() if name != "id"}
+    save_update(run, feed.model, f"{_DELTA} d ON d.id = t.id", "d.is_new = 0", values)
+    assignments = ", ".join(f"{name} = {value}" for name, value in values.items())
     execute(f"UPDATE {table} SET {assignments} FROM {_DELTA} d WHERE {table}.id = d.id AND d.is_new = 0")
 
 
