@@ -1,11 +1,11 @@
 """Count a scored date by cohort and by signup month, from what the scoring says of each customer, some at a time."""
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate, groupby, zip_longest
+from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
 from analytics.models import CohortDay, HealthStatus
@@ -103,8 +103,11 @@ def _grouped(members: Sequence[Member]) -> Iterator[tuple[Group, Sequence[Member
     if members:
         yield EVERYBODY, members
     for by, name_of in _NAMES.items():
-        for name, some in groupby(sorted(members, key=name_of), name_of):
-            yield (by.value, name), list(some)
+        found: defaultdict[str, list[Member]] = defaultdict(list)
+        for member in members:
+            found[name_of(member)].append(member)
+        for name, some in found.items():
+            yield (by.value, name), some
 
 
 def _count(day: date, group: Group, members: Sequence[Member]) -> GroupCount:
