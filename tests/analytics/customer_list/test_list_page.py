@@ -228,6 +228,6 @@ def test_after_an_edit_nothing_of_the_data_is_asked_for_again(viewer: Client) ->
             viewer.get(address)
         asked = [query["sql"] for query in captured.captured_queries]
         # Session, user and twice permissions; the tag; the scored dates, who has no owner, what was done about
-        # customers to act on and what the rules say of them; the filters' choices, how staff are called; the owners,
-        # where the page shows them.
-        assert len(asked) == (11 if "columns" in address else 12), asked
+        # customers to act on, what the rules say of them, and how many have an alert alone; the filters' choices, how
+        # staff are called; the owners, where the page shows them.
+        assert len(asked) == (12 if "columns" in address else 13), asked
