@@ -98,15 +98,14 @@ class Installation:
 
     @contextmanager
     def server(self, workers: int = 2) -> Iterator[int]:
-        """The port of our server, started as ``make run`` does."""
+        """The port of our server, started as ``make serve`` does."""
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]
-        how = ["--workers", str(workers), "--threads", "4", "--log-level", "warning", "--no-control-socket"]
-        how += ["--worker-class", "rsolv_cs.server.BufferedWorker"]
-        command = [sys.executable, "-m", "gunicorn", "rsolv_cs.wsgi", "--bind", f"127.0.0.1:{port}", *how]
+        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "rsolv_cs.wsgi"]
+        environment = {**self.environment, "PORT": str(port), "WORKERS": str(workers)}
         # A log record for each request is not what a benchmark is read for; it is shown where something fails.
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(command, env=self.environment, stderr=log)
+            process = subprocess.Popen(command, env=environment, stderr=log)
             try:
                 for _attempt in range(100):
                     try:
