@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,6 +98,19 @@ def store(path: Path, run: ImportRun, begins: Beginning | None = None, erased: s
     except Error:
         logger.exception("A warning of run %s could not be written", run.pk)
     return hindrance
+
+
+def store_ahead(path: Path, sha256: str, begins: Beginning) -> "Future[bool]":
+    """Begin to archive a file of nobody who was erased, in a thread, while the database loads its rows.
+
+    ``store`` comes after its end: it makes up for what failed, and says why.
+    """
+    archived = place_of(sha256)
+    thread = ThreadPoolExecutor(1, "archive")
+    try:
+        return thread.submit(lambda: archived.is_there() or _copy(path, archived, sha256, begins))
+    finally:
+        thread.shutdown(wait=False)
 
 
 def _copy(path: Path, archived: StoredFile, sha256: str, begins: Beginning | None) -> bool:

@@ -7,6 +7,7 @@ difference is written.
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -127,10 +128,14 @@ class FeedRun:
         self._file: FileLoad | None = None
         self._progress: Progress | None = None
         self._extends: archive.Beginning | None = None
+        self._archiving: Future[bool] | None = None
         self._suppressed: set[str] | None = None
+        self._keep = False
 
     def load(self, path: Path | None, options: Options, *, why_no_file: str = "", keep: bool) -> None:
         """Load the file, or note in the run why not. ``keep`` is false where the caller will roll it all back."""
+
+        self._keep = keep
 
         def work() -> None:
             if path is None:
@@ -237,6 +242,8 @@ class FeedRun:
 
     def _archive(self, path: Path) -> None:
         """Archive the file if its header is the feed's: another file may hold anything."""
+        if self._archiving:
+            wait([self._archiving])
         recognised = self._file is not None and self._file.header is not None
         if self.run.sha256 and (recognised or begins_as(self.feed, path)):
             self.not_archived = archive.store(path, self.run, self._extends, self._suppressed) or None
@@ -289,6 +296,9 @@ class FeedRun:
             run.quarantined = count_quarantined(run)
             stager.guardrails.check(source)
             quarantine_problems(run, read_again(file, staged.records))
+        if staged.extends and self._keep and not stager.suppressed:
+            # A large archive is mostly copied: the disk is at that while the database inserts.
+            self._archiving = archive.store_ahead(file.path, run.sha256, staged.extends)
         run.repeats = bool(repeated) or staged.repeats
         if feed.one_row_per_customer:
             run.warnings += onboarding.derive_days(STAGE)

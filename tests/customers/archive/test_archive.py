@@ -253,18 +253,29 @@ def test_an_archive_that_cannot_be_copied_is_made_anew(
     assert gzip.decompress(place.read_bytes()) == NIGHTS[2]
 
 
+def change_once_read(monkeypatch: pytest.MonkeyPatch, changed: bytes) -> None:
+    """Let a file that goes on be another one from when it is read until it is archived."""
+    ahead, keep = files.store_ahead, files.store
+
+    def overwritten(path: Path, *of_run: Any) -> Any:
+        path.write_bytes(changed)
+        return ahead(path, *of_run)
+
+    def put_back(path: Path, *of_run: Any) -> str:
+        assert path.read_bytes() == changed
+        said = keep(path, *of_run)
+        path.write_bytes(NIGHTS[2])
+        return said
+
+    monkeypatch.setattr("customers.archive.files.store_ahead", overwritten)
+    monkeypatch.setattr("customers.archive.files.store", put_back)
+
+
 def test_a_rest_that_changed_since_it_was_read_is_not_kept(
     tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night(tmp_path / "in", 1)
-    keep = files.store
-
-    def overwritten(path: Path, *of_run: Any) -> None:
-        path.write_bytes(NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
-        keep(path, *of_run)
-        path.write_bytes(NIGHTS[2])
-
-    monkeypatch.setattr("customers.archive.files.store", overwritten)
+    change_once_read(monkeypatch, NIGHTS[2].replace(b"2025-05-02", b"2025-05-03"))
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     outcome = load(tmp_path / "in", "engagement")["engagement"]
     assert outcome.warnings == ["the file is not archived: it has changed since it was read"]
@@ -275,16 +286,45 @@ def test_the_beginning_is_kept_as_it_was_read_whatever_became_of_it(
     tmp_path: Path, folder: Path, compressed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night(tmp_path / "in", 1)
-    keep = files.store
-
-    def overwritten(path: Path, *of_run: Any) -> None:
-        path.write_bytes(NIGHTS[2].replace(b"e1,", b"e0,"))
-        keep(path, *of_run)
-        path.write_bytes(NIGHTS[2])
-
-    monkeypatch.setattr("customers.archive.files.store", overwritten)
+    change_once_read(monkeypatch, NIGHTS[2].replace(b"e1,", b"e0,"))
     write_bytes(tmp_path / "in", "engagement.csv", NIGHTS[2])
     assert load(tmp_path / "in", "engagement")["engagement"].warnings == []
+    assert kept(folder) == {name_of(content): content for content in NIGHTS[1:3]}
+
+
+def test_a_file_that_goes_on_is_archived_while_its_rows_are_loaded(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_customer(id="c1")
+    night(tmp_path / "in", 1)
+    there: list[dict[str, bytes]] = []
+    keep = files.store
+
+    def looked(path: Path, *of_run: Any) -> str:
+        there.append(kept(folder))
+        return keep(path, *of_run)
+
+    monkeypatch.setattr("customers.archive.files.store", looked)
+    night(tmp_path / "in", 2)
+    assert there == [{name_of(content): content for content in NIGHTS[1:3]}]
+
+
+def test_a_rest_that_was_not_archived_meanwhile_is_archived_at_the_end(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_customer(id="c1")
+    night(tmp_path / "in", 1)
+    copy, tried = files._copy, []
+
+    def fails_first(*of_file: Any) -> bool:
+        tried.append(of_file)
+        if len(tried) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        return copy(*of_file)
+
+    monkeypatch.setattr("customers.archive.files._copy", fails_first)
+    night(tmp_path / "in", 2)
+    assert len(tried) == 2
     assert kept(folder) == {name_of(content): content for content in NIGHTS[1:3]}
 
 
