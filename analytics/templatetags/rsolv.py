@@ -62,6 +62,22 @@ def customers_address(context: Context, *queries: str) -> str:
     return f"{reverse('admin:index')}{'?' if asked else ''}{asked}#customers"
 
 
+_ACT_LINK = (
+    '<a class="button quiet" href="{0}" hx-get="{0}" hx-target="#act-{1}">'
+    '{2}<span class="visually-hidden"> {3}</span></a>'
+)
+
+
+@register.simple_tag(takes_context=True)
+def act_link(context: Context, act: str, label: str) -> SafeString:
+    """Return what opens the form of an act on ``pk``: under the customer, or without the script on a page of its own.
+
+    A template for each of a list's hundred took a quarter of its time.
+    """
+    address = f"{reverse('analytics:act-on-customer', args=[context['pk'], act])}?next={context['here']}"
+    return format_html(_ACT_LINK, address, context["panel"], label, context["for_whom"])
+
+
 @register.simple_tag(takes_context=True)
 def from_list(context: Context, name: str, page: Page[object], counter: int) -> str:
     """Return the query for the page of the ``counter``-th customer of a page of this list."""
