@@ -91,6 +91,7 @@ def prepare(history_days: str = f"{HISTORY_DAYS}") -> dict[str, Any]:
     from django.test import Client
 
     from customers.core.months.partitions import make_months
+    from customers.core.postgresql.vacuum import vacuum_after
     from customers.models import data_date
 
     newest = data_date()
@@ -109,6 +110,8 @@ def prepare(history_days: str = f"{HISTORY_DAYS}") -> dict[str, Any]:
         with connection.cursor() as cursor:
             for day in dates:
                 cursor.execute(copy, [day, scored])
+                # As each night does that scores a date.
+                vacuum_after(cursor.rowcount, model._meta.db_table)
             cursor.execute(f"ANALYZE {model._meta.db_table}")
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(get_user_model().objects.create_superuser("benchmark"))
