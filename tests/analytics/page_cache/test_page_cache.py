@@ -29,6 +29,7 @@ from analytics.templatetags import rsolv
 from customers.erasure.erase import erase
 from customers.models import Customer, CustomerCare, Engagement, ImportRun, Note
 from customers.runs.undo import undo
+from rsolv_cs.templatetags import palette
 from tests.factories import make_engagement, make_forecast_case, make_run, make_staff
 from tests.support.boards import make_board, saved
 from tests.support.crm import make_destination
@@ -268,11 +269,11 @@ def test_that_there_is_nothing_is_kept_too() -> None:
 
 def keys_of(kind: type[page_cache.Key]) -> set[type[page_cache.Key]]:
     """The kinds of keys of our packages."""
-    found = {one for one in kind.__subclasses__() if one.__module__.startswith("analytics.")}
+    found = {one for one in kind.__subclasses__() if one.__module__.startswith(("analytics.", "rsolv_cs."))}
     return found.union(*map(keys_of, found))
 
 
-assert analytics.urls and rsolv, "each page is there, with its keys"
+assert analytics.urls and rsolv and palette, "each page is there, with its keys"
 KINDS = keys_of(page_cache.Key) - {page_cache.StateKey, page_cache.DataKey, page_cache.ImmutableKey}
 
 
