@@ -242,9 +242,9 @@ def _badge(request: HttpRequest, name: str) -> dict[str, str]:
     """How many customers, alerts and tasks wait for the visitor, beside the entries of their pages."""
     if name == "analytics:my-day":
         to_do = to_do_count(request)
-        return {"badge": number(to_do), "badge_variant": "danger"} if to_do else {}
+        return {"badge": number(to_do)} if to_do else {}
     if name == "analytics:alerts":
         waiting = user_summary(request).waiting
-        return {"badge": number(waiting), "badge_variant": "danger"} if waiting else {}
+        return {"badge": number(waiting)} if waiting else {}
     due = user_summary(request).due if name == "analytics:tasks" else 0
-    return {"badge": number(due), "badge_variant": "danger"} if due else {}
+    return {"badge": number(due)} if due else {}

@@ -41,21 +41,23 @@ _DID: tuple[Callable[[int], str], ...] = (
 def _engagement(row: Row) -> str:
     said = set(row.more.split(SEPARATOR)) if row.more else set()
     *counters, requests = row.numbers[: len(Engagement.COUNTERS)]
-    counted_things = zip(COUNTED, _DID, counters, strict=True)
     parts = [
         words(count)
-        for (verb, noun), words, count in counted_things
-        if count and not (said and _as_an_event(count, noun, f"{verb} ") in said)
+        for (verb, noun), words, count in zip(COUNTED, _DID, counters, strict=True)
+        if count and not _is_told(said, count, noun, f"{verb} ")
     ]
     asked = max(requests or 0, 0)
-    if asked and not (said and _as_an_event(asked, english("support request")) in said):
+    if asked and not _is_told(said, asked, english("support request")):
         parts.append(counted(asked, "support request"))
     return _sentence(parts)
 
 
-def _as_an_event(count: int, noun: str, verb: str = "") -> str:
+def _is_told(said: set[str], count: int, noun: str, verb: str = "") -> bool:
+    """Whether an event of the day says this; events are English."""
+    if not said:
+        return False
     with in_english():
-        return f"{verb}{counted(count, noun)}"
+        return f"{verb}{counted(count, noun)}" in said
 
 
 def _sentence(parts: list[str]) -> str:
