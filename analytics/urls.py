@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics.alerts import views as alert_views
+from analytics.alert_list import views as alert_views
 from analytics.boards import views as board_views
 from analytics.bulk import message_views
 from analytics.bulk import views as bulk_views

@@ -369,7 +369,7 @@ STORAGES: dict[str, dict[str, object]] = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or "pytest" in sys.modules
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "rsolv_cs.web.static_files.StaticFiles"
     },
 }
 if _bucket := storage_url.shared_bucket(STORAGE_URL):

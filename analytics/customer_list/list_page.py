@@ -30,7 +30,7 @@ from analytics.portfolio.comparison import WEEK
 from analytics.portfolio.period import COMPARE
 from analytics.portfolio.score_change import COLUMN_OF
 from analytics.portfolio.status_change import STATUS_COLUMN_OF
-from analytics.segments.filters import GOT_WORSE, WITHOUT_FIELD
+from analytics.segments.filters import GOT_WORSE, MORE, WITHOUT_FIELD, SnapshotFilter
 
 GOT_WORSE_QUERY = urlencode(
     {
@@ -82,6 +82,12 @@ class RowsKey(page_cache.DataKey):
     shown: str
 
 
+class MoreFiltersKey(page_cache.ImmutableKey):
+    """Of the fields of "More filters" as HTML: nothing but the address decides how they look."""
+
+    asked: str
+
+
 @dataclass(frozen=True)
 class Found:
     """How many customers the filters leave, and the keys of those on the page, in order."""
@@ -109,6 +115,7 @@ def list_context(
     count, rows = ListPage(request, asked, portfolio).rows(version)
     return {
         "filters": asked.filters,
+        "more_filters": _more_filters(asked.filters),
         "filtering": asked.filtering,
         "chips": asked.chips,
         "owns": asked.owns,
@@ -134,6 +141,13 @@ def rows_per_page(address: QueryDict) -> int:
     """Return how many rows an address asks for, of ``ROWS_PER_PAGE``; the first of them where it asks for none."""
     wanted = address.get("per_page", "")
     return next((size for size in ROWS_PER_PAGE if str(size) == wanted), ROWS_PER_PAGE[0])
+
+
+def _more_filters(filters: SnapshotFilter) -> SafeString:
+    asked = urlencode([(name, value) for name in MORE for value in filters.data.getlist(name)])
+    context = {"filters": filters, "form": filters.form}
+    template = "analytics/customer_list/more_filters.html"
+    return page_cache.get_or_set(MoreFiltersKey(asked=asked), lambda: render_to_string(template, context))
 
 
 class ListPage:

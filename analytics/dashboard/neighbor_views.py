@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from analytics.alerts.listing import customers_of_alerts
+from analytics.alert_list.listing import customers_of_alerts
 from analytics.customer_list.list_page import MAX_PAGES, rows_per_page
 from analytics.display.source_list import ALERTS, AT, MILESTONES, MY_DAY, TASKS, SourceList, source_list
 from analytics.insights.milestones import customers_of_milestones

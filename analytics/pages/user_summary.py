@@ -57,27 +57,13 @@ def user_summary(request: HttpRequest) -> UserSummary:
 
 
 def _summary(user: User, today: date) -> UserSummary:
-    counts = _counts(user.pk, today, manager=is_manager(user))
-    waiting, due = (RawSQL(sql, parameters, IntegerField()) for sql, parameters in counts)  # noqa: S611 - the ORM's
-    # A query about the user's row, because a SELECT needs one.
-    row = User.objects.values(
-        **ledger.status_columns(),
-        **version_columns(),
-        waiting=waiting,
-        due=due,
-        owns=RawSQL(  # noqa: S611 - the value is a parameter
-            f"SELECT EXISTS (SELECT 1 FROM {table_of(CustomerCare)} WHERE owner_id = %s)", (user.pk,), BooleanField()
-        ),
-        quarantined=RawSQL(f"SELECT COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", _OPEN),  # noqa: S611
-        newest_run=RawSQL(f"SELECT MAX(id) FROM {table_of(ImportRun)}", ()),  # noqa: S611 - no value in it
-    ).get(pk=user.pk)
-    columns: ledger.Row = dict(row)
+    row = _query(user.pk, today, manager=is_manager(user)).get()
     return UserSummary(
         row["waiting"],
         row["due"],
         row["owns"],
-        night=tuple(columns[name] for name in ledger.STATUS_COLUMNS),
-        trouble=ledger.night_problem(columns) if user.has_perm(ledger.MAY_SEE) else None,
+        night=tuple(row[name] for name in ledger.STATUS_COLUMNS),
+        trouble=ledger.night_problem(row) if user.has_perm(ledger.MAY_SEE) else None,
         version=version_of(row),
         quarantined=row["quarantined"],
         newest_run=row["newest_run"] or 0,
@@ -85,11 +71,28 @@ def _summary(user: User, today: date) -> UserSummary:
 
 
 @lru_cache(maxsize=1_000)
-def _counts(user_key: int, today: date, *, manager: bool) -> list[tuple[str, tuple[object, ...]]]:
-    """Return the SQL, with its parameters, that counts the alerts that wait for a user, and the tasks that are due.
+def _query(user_key: int, today: date, *, manager: bool) -> QuerySet[User, ledger.Row]:
+    """Return the query, about the user's row, because a SELECT needs one.
 
-    It is kept: for each page the ORM would take longer to write it than the database to answer it.
+    It is kept: for each page the ORM would take longer to build it than the database to answer it.
     """
+    counts = _counts(user_key, today, manager=manager)
+    waiting, due = (RawSQL(sql, parameters, IntegerField()) for sql, parameters in counts)  # noqa: S611 - the ORM's
+    return User.objects.filter(pk=user_key).values(
+        **ledger.status_columns(),
+        **version_columns(),
+        waiting=waiting,
+        due=due,
+        owns=RawSQL(  # noqa: S611 - the value is a parameter
+            f"SELECT EXISTS (SELECT 1 FROM {table_of(CustomerCare)} WHERE owner_id = %s)", (user_key,), BooleanField()
+        ),
+        quarantined=RawSQL(f"SELECT COUNT(*) FROM {table_of(QuarantinedRow)} WHERE status = %s", _OPEN),  # noqa: S611
+        newest_run=RawSQL(f"SELECT MAX(id) FROM {table_of(ImportRun)}", ()),  # noqa: S611 - no value in it
+    )
+
+
+def _counts(user_key: int, today: date, *, manager: bool) -> list[tuple[str, tuple[object, ...]]]:
+    """Return the SQL, with its parameters, that counts the alerts that wait for a user, and the tasks that are due."""
     user = User(pk=user_key)
     rows: list[QuerySet[Any]] = [alerts_waiting_for(user, today, manager=manager), tasks_due(user, today)]
     # A plain function, because an aggregate would group the rows.

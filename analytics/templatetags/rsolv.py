@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from analytics.alerts.forms import AlertNoteForm
+from analytics.alert_list.forms import AlertNoteForm
 from analytics.display import atoms
 from analytics.display.charts import Chart
 from analytics.display.source_list import way_from

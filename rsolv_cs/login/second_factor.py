@@ -4,6 +4,7 @@ import re
 import secrets
 from base64 import b32encode
 from datetime import timedelta
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.db.models import BooleanField
+from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -67,12 +68,7 @@ class Backend(AxesBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session with ``has_factor``, ``has_guarded_role`` and ``is_program_manager``; one query."""
-        users = User.objects.select_related("preferences").annotate(
-            has_factor=RawSQL(_HAS_FACTOR, (), BooleanField()),  # noqa: S611 - no value in it
-            has_guarded_role=_has_role(*_guarded_roles()),
-            is_program_manager=_has_role(Role.PROGRAM_MANAGER),
-        )
-        user = users.filter(pk=user_id).first()
+        user = _users(*_guarded_roles()).filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
 
@@ -90,6 +86,16 @@ def _has_role(*roles: str) -> RawSQL:
     """Whether a user has one of the roles, as a column."""
     places = ", ".join(["%s"] * len(roles))
     return RawSQL(_HAS_ROLE % places, tuple(map(str, roles)), BooleanField())  # noqa: S611 - the roles are parameters
+
+
+@cache
+def _users(*guarded: str) -> QuerySet[User]:
+    """All users with what ``get_user`` adds; kept, because each request would build the query anew."""
+    return User.objects.select_related("preferences").annotate(
+        has_factor=RawSQL(_HAS_FACTOR, (), BooleanField()),  # noqa: S611 - no value in it
+        has_guarded_role=_has_role(*guarded),
+        is_program_manager=_has_role(Role.PROGRAM_MANAGER),
+    )
 
 
 def may_use_password(user: User) -> bool:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 
-from analytics.alerts.listing import ALL, OPEN, YES_OR_NO, AlertFilter, alert_filter
+from analytics.alert_list.listing import ALL, OPEN, YES_OR_NO, AlertFilter, alert_filter
 from analytics.models import Alert, AlertRule
 from rsolv_cs.api.access import Accesses, reads
 from rsolv_cs.api.paging import paging_of

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from analytics.alerts.forms import ActForm
+from analytics.alert_list.forms import ActForm
 from analytics.customer_page.views import NoteForm
 from analytics.outreach.forms import ComposeForm
 from analytics.tasks.forms import ClosingForm, TaskForm

@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from analytics.alert_list.forms import MAX_ALERTS, ActForm, AlertNoteForm
+from analytics.alert_list.list_page import alert_list, in_full
+from analytics.alert_list.listing import matching_alerts
 from analytics.alerts import acts
-from analytics.alerts.forms import MAX_ALERTS, ActForm, AlertNoteForm
-from analytics.alerts.listing import alert_list, in_full, matching_alerts
 from analytics.models import Alert
 from analytics.models.alerts import AlertQuerySet
 from customers.audit.trail import update_rows
@@ -36,7 +37,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Show the alerts, the worst first; at first those that the visitor is told of who owns customers."""
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
-    context = {"title": gettext("Alerts"), **alert_list(request), "refused": request.session.pop(REFUSED, None)}
+    context = {"title": gettext("Alerts"), **alert_list(request, request.session.pop(REFUSED, None))}
     return admin_response(request, "analytics/alerts/page.html", context)
 
 

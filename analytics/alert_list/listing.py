@@ -1,11 +1,10 @@
-"""The list of alerts: narrowed and paged by the address, the worst first."""
+"""The filters of the list of alerts, all of them in the address; the worst come first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from django.contrib.auth.models import User
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
@@ -22,9 +21,8 @@ from customers.core.pages import user_of
 from customers.core.people import by_name, name_of
 from customers.models import CustomerCare
 from customers.text.quoted import quoted
-from customers.text.say import say
+from customers.text.say import say, say_later
 
-ROWS_PER_PAGE = 25
 MAX_WORDS = 20
 NOBODY = "none"
 OPEN, ALL = "open", "all"
@@ -32,8 +30,28 @@ YES = {"1", "true"}
 YES_OR_NO = {"", "0", "false", *YES}
 
 
+@dataclass(frozen=True)
+class AlertChoices:
+    """The people and own rules that the filters offer: keys and names, in order."""
+
+    owners: list[tuple[str, str]]
+    own_rules: list[tuple[str, str]]
+    told: list[tuple[str, str]]
+
+
+def alert_choices() -> AlertChoices:
+    """Return who owns customers, which own rules there are, and who may be told of alerts. Three queries."""
+    owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
+    rules = AlertRule.objects.filter(kind=AlertRule.Kind.OWN).order_by("name").values_list("pk", "name")
+    return AlertChoices(
+        owners=[(str(user.pk), name_of(user)) for user in owners],
+        own_rules=[(str(pk), name) for pk, name in rules],
+        told=[(str(user.pk), name_of(user)) for user in may_be_told().order_by(*by_name(""))],
+    )
+
+
 class AlertFilter(FilterSet):
-    """Narrows the alerts; every filter is in the address."""
+    """Narrows the alerts; every filter is in the address. Three queries for the choices, unless they are known."""
 
     base_filters: ClassVar[dict[str, Filter]]
 
@@ -66,21 +84,23 @@ class AlertFilter(FilterSet):
         model = Alert
         fields: list[str] = []
 
-    def __init__(self, data: QueryDict, alerts: AlertQuerySet, request: HttpRequest) -> None:
+    def __init__(
+        self, data: QueryDict, alerts: AlertQuerySet, request: HttpRequest, known: AlertChoices | None = None
+    ) -> None:
         super().__init__(data, queryset=alerts, request=request)  # type: ignore[no-untyped-call]  # django-filter's
         self.today, self.visitor = timezone.localdate(), user_of(request)
-        owners = User.objects.filter(pk__in=CustomerCare.objects.values("owner")).order_by(*by_name(""))
-        choices = [(NOBODY, gettext("Unassigned")), *((str(user.pk), name_of(user)) for user in owners)]
-        asked = [key for key in self.data.getlist("owner") if is_key(key)]
-        self.filters["owner"].extra["choices"] = with_asked(choices, asked, owner_in_words)
+        there_are = known or alert_choices()
+        owners = [(NOBODY, gettext("Unassigned")), *there_are.owners]
+        self.filters["owner"].extra["choices"] = with_asked(owners, self._people_asked("owner"), owner_in_words)
         built_in = [choice for choice in AlertRule.Kind.choices if choice[0] != AlertRule.Kind.OWN]
-        own = AlertRule.objects.filter(kind=AlertRule.Kind.OWN).order_by("name").values_list("pk", "name")
-        self.filters["rule"].extra["choices"] = [*built_in, *((str(pk), name) for pk, name in own)]
-        visitor = self.visitor
-        people = may_be_told().exclude(pk=visitor.pk).order_by(*by_name(""))
-        choices = [(str(visitor.pk), f"Me ({name_of(visitor)})"), *((str(one.pk), name_of(one)) for one in people)]
-        asked = [key for key in self.data.getlist("told") if is_key(key)]
-        self.filters["told"].extra["choices"] = with_asked(choices, asked, owner_in_words)
+        self.filters["rule"].extra["choices"] = [*built_in, *there_are.own_rules]
+        me = str(self.visitor.pk)
+        others = [(key, name) for key, name in there_are.told if key != me]
+        people = [(me, say_later("Me ({name})", name=name_of(self.visitor))), *others]
+        self.filters["told"].extra["choices"] = with_asked(people, self._people_asked("told"), owner_in_words)
+
+    def _people_asked(self, name: str) -> list[str]:
+        return [key for key in self.data.getlist(name) if is_key(key)]
 
     def search(self, queryset: AlertQuerySet, name: str, value: str) -> AlertQuerySet:
         """Keep the alerts in whose text, or customer's name or id, each of the words occurs."""
@@ -125,54 +145,18 @@ class AlertFilter(FilterSet):
         return queryset.filter(told_to(person)) if person else queryset.none()
 
 
-def in_full(request: HttpRequest) -> str:
-    """Return the query of the address with the visitor named where it means the visitor; '' where it does not.
-
-    It does where it says "mine", and where it asks for nothing and the visitor owns customers.
-    """
-    asks = any(name in request.GET for name in AlertFilter.base_filters)
-    if request.GET.get("mine", "").lower() not in YES and (asks or not _owns(request)):
-        return ""
-    named = request.GET.copy()
-    named.pop("mine", None)
-    named["told"] = str(request.user.pk)
-    return named.urlencode()
-
-
-def _owns(request: HttpRequest) -> bool:
-    return CustomerCare.objects.filter(owner=request.user.pk).exists()
-
-
-@dataclass(frozen=True)
-class Whose:
-    """A choice of the switch: its label, the address' query for it, and whether it is what is shown."""
-
-    label: str
-    query: str
-    is_chosen: bool
-
-
-def whose(request: HttpRequest) -> list[Whose]:
-    """Return the choices of whose alerts are shown: Mine are those that the sidebar counts."""
-    me, told, owner = str(request.user.pk), request.GET.get("told", ""), request.GET.get("owner", "")
-    rest = request.GET.copy()
-    for name in ("told", "owner", "mine", "page"):
-        rest.pop(name, None)
-    kept = f"&{rest.urlencode()}" if rest else ""
-    return [
-        Whose(gettext("Mine"), f"told={me}{kept}", told == me and not owner),
-        Whose(gettext("Team"), f"told={kept}", not told and not owner),
-        Whose(gettext("Unassigned"), f"owner={NOBODY}{kept}", owner == NOBODY and not told),
-    ]
-
-
 def alert_filter(
-    request: HttpRequest, address: QueryDict | None = None, *, alerts: AlertQuerySet | None = None, state: str = OPEN
+    request: HttpRequest,
+    address: QueryDict | None = None,
+    *,
+    alerts: AlertQuerySet | None = None,
+    state: str = OPEN,
+    known: AlertChoices | None = None,
 ) -> AlertFilter:
     """Return the filters that an address sets of these alerts, or of all; in this state unless it says another."""
     asked = (request.GET if address is None else address).copy()
     asked.setdefault("state", state)
-    return AlertFilter(asked, Alert.objects.all() if alerts is None else alerts, request)
+    return AlertFilter(asked, Alert.objects.all() if alerts is None else alerts, request, known)
 
 
 def customers_of_alerts(request: HttpRequest, address: QueryDict) -> list[str]:
@@ -186,34 +170,10 @@ def matching_alerts(request: HttpRequest) -> AlertQuerySet:
     """Return all alerts that the filters of the address leave; none where any filter is not understood."""
     filters = alert_filter(request)
     found: AlertQuerySet = filters.qs
-    return found.none() if filters.errors or any(_ignored(request.GET, filters)) else found
+    return found.none() if filters.errors or any(ignored(request.GET, filters)) else found
 
 
-def alert_list(request: HttpRequest) -> dict[str, object]:
-    """Return what the page shows, in constant queries: filters, a page of alerts, whose they are, and ``today``.
-
-    ``ignored`` says in words what of the address is not understood.
-    """
-    filters = alert_filter(request)
-    # The database sorts the keys of all, and whole rows of the page alone.
-    keys = filters.qs.worst_first(filters.today).values_list("pk", flat=True)
-    page = Paginator(keys, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = Alert.objects.select_related("rule", "customer__care__owner").filter(pk__in=page.object_list)
-    page.object_list = rows.worst_first(filters.today)
-    filtering = any(request.GET.getlist(name) != [""] for name in filters.filters if name in request.GET)
-    ignored = list(_ignored(request.GET, filters))
-    return {
-        "filters": filters,
-        "filtering": filtering,
-        "ignored": ignored,
-        "is_understood": not (ignored or filters.errors),
-        "page": page,
-        "today": filters.today,
-        "whose": whose(request),
-    }
-
-
-def _ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
+def ignored(asked: QueryDict, filters: AlertFilter) -> Iterator[str]:
     """Yield in words what the address asks for in vain, beyond what the form itself refuses."""
     yield from (
         say("There is no filter {name}.", name=quoted(name))
