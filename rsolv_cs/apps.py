@@ -1,5 +1,7 @@
 """The project's own app: the admin's site, system checks, and the roles kept in step after each migration."""
 
+import gc
+
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
@@ -46,3 +48,5 @@ class ProjectConfig(AppConfig):
         post_migrate.connect(roles.sync, sender=apps.get_app_config("auth"))
         said = {"user", "name", "confirmed"}
         track(TOTPDevice, skipped=[field.name for field in TOTPDevice._meta.concrete_fields if field.name not in said])
+        # What is loaded stays: to look through it once again takes a tenth of what 10,000 customers' scores take.
+        gc.freeze()

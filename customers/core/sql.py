@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 """Values that a driver takes."""
+Statement: TypeAlias = tuple[str, Parameters]
 Row = tuple[Any, ...]
 """A row as a cursor gives it: what its values are, only the query knows."""
 Rows: TypeAlias = "QuerySet[Any, Any]"

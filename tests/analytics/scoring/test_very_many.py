@@ -1,6 +1,7 @@
 """Very many customers are read and counted in parts: it gives what it gives at once."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -13,8 +14,8 @@ from analytics.scoring.measure_sql import Whom, measure_sql
 from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scored_customers
 from analytics.scoring.snapshots import score_day
-from customers.core.postgresql import ahead
-from customers.core.sql import execute, fetch, is_postgres
+from customers.core.ahead import postgresql, sqlite
+from customers.core.sql import Statement, execute, fetch, is_postgres
 from customers.models import Customer
 from tests.factories import (
     make_customer,
@@ -24,8 +25,11 @@ from tests.factories import (
     make_onboarding,
     make_policy,
 )
+from tests.support.own_databases import own, unblocked, url
 from tests.support.reporting import report_counters, report_step
 from tests.support.scoring import D
+
+__all__ = ["own", "unblocked", "url"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
@@ -94,7 +98,7 @@ def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.
         sessions.extend(*fetch("SELECT pg_backend_pid()"))
         return execute(sql)
 
-    monkeypatch.setattr(ahead, "execute", noted)
+    monkeypatch.setattr(postgresql, "execute", noted)
     score_day(D)
     whole = stored()
     for name in ("MOST_KEPT", "AT_ONCE"):
@@ -106,6 +110,33 @@ def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.
     assert stored() == whole
     # Four ranges for each of the two sets of windows, each on a connection of its own.
     assert len(set(sessions)) == len(sessions) == (8 if is_postgres() else 0)
+
+
+@pytest.fixture
+def asked_ahead(url: str, monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
+    """The statements that SQLite works at ahead, in a database of a file, with three customers at once."""
+    found: list[Statement] = []
+    ask = sqlite._Asked
+
+    def noted(pool: ThreadPoolExecutor, statement: Statement) -> sqlite._Asked:
+        found.append(statement)
+        return ask(pool, statement)
+
+    monkeypatch.setattr(sqlite, "_Asked", noted)
+    monkeypatch.setattr(measure, "WALKED_AT_ONCE", 3)
+    return found
+
+
+@pytest.mark.skipif(is_postgres(), reason="of SQLite alone")
+def test_sqlite_walks_ranges_side_by_side(asked_ahead: list[Statement], program: None) -> None:
+    """Where all is committed; seven customers in two ranges, for each of the two sets of windows."""
+    with transaction.atomic():
+        score_day(D)
+    whole = stored()
+    assert ([len(rows) for rows in whole], asked_ahead) == ([6, 1, 5], [])
+    score_day(D)
+    assert stored() == whole
+    assert [(one["first"], one["last"]) for _sql, one in asked_ahead] == [("B", "c"), ("c 1", "é")] * 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,18 +5,17 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from django.db import Error, connection, transaction
 
 from customers.core.limits import FETCH_SIZE
-from customers.core.sql import Parameters, Row, execute, group_in_memory
+from customers.core.sql import Row, Statement, execute, group_in_memory
 
 if TYPE_CHECKING:
     # SQLite does without its driver.
     from psycopg import Connection
 
-Statement: TypeAlias = tuple[str, Parameters]
 _AT_ONCE = 2
 _LOCK_TIMEOUT = "30s"
 """Whoever wants a table for themselves waits for our transaction, and a statement behind them, for which we wait.
@@ -69,11 +68,8 @@ class _Asked:
             connection.close()
 
 
-def fetch_ahead(statements: Iterable[Statement]) -> Generator[Row, None, None]:
-    """Yield the rows of statements that only read, one statement after another; whoever takes them closes it.
-
-    Two are asked at once, on connections that see nothing of a transaction which is still open.
-    """
+def fetch_from_postgres(statements: Iterable[Statement]) -> Generator[Row, None, None]:
+    """Yield the rows of statements, as ``fetching.fetch_ahead`` says; those not taken yet stay with PostgreSQL."""
     rest, asked = iter(statements), deque[_Asked]()
     try:
         while True:

@@ -9,9 +9,9 @@ from itertools import groupby
 import pytest
 from django.db import Error, connection
 
-from customers.core.postgresql import ahead
-from customers.core.postgresql.ahead import Statement, fetch_ahead
-from customers.core.sql import fetch, is_postgres
+from customers.core.ahead import postgresql
+from customers.core.ahead.fetching import fetch_ahead
+from customers.core.sql import Statement, fetch, is_postgres
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_postgres():
         pytest.skip("of PostgreSQL alone")
-    monkeypatch.setattr(ahead, "FETCH_SIZE", 2)
+    monkeypatch.setattr(postgresql, "FETCH_SIZE", 2)
 
 
 def numbers(first: int, last: int) -> Statement:
