@@ -8,6 +8,7 @@ from django.http import QueryDict
 from analytics.models import PortfolioDay, Snapshot
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
+from customers.models import CustomerCare
 
 OWNER, ME = "owner", "me"
 """The list's filter by owner, and its value for the user."""
@@ -60,7 +61,9 @@ def unassigned(portfolio: PortfolioDay, version: StateVersion) -> int:
 
     def count() -> int:
         snapshots = Snapshot.objects.filter(date=portfolio.date).order_by()
-        owned = snapshots.filter(customer__care__owner__isnull=False).count()
+        # By the keys of those who have one, who may be few: not by each customer of the date.
+        owners = CustomerCare.objects.filter(owner__isnull=False).values("customer")
+        owned = snapshots.filter(customer__in=owners).count()
         return max((snapshots.count() if portfolio.stale else portfolio.listed) - owned, 0)
 
     return page_cache.get_or_set(UnassignedKey(version=version, day=portfolio.date), count)

@@ -140,14 +140,26 @@ def _open(members: Sequence[WorkMember], today: date, *, brief: bool) -> _Open:
         [one.customer for one in members if not brief or one.severity == severity]
         for severity in (Severity.ALERT, Severity.TASK)
     )
-    alerts: dict[str, list[Alert]] = defaultdict(list)
-    for alert in Alert.objects.waiting(today).worst_first(today).filter(customer__in=by_alert).select_related("rule"):
-        alerts[alert.customer_id or ""].append(alert)
-    tasks: dict[str, list[Task]] = defaultdict(list)
-    for task in Task.objects.open().filter(customer__in=by_task).select_related("owner"):
-        tasks[task.customer_id].append(task)
     known = {} if brief else facts(Q(customer__in=[one.customer for one in members]), today)
-    return _Open(alerts, tasks, known)
+    return _Open(_alerts_of(by_alert, today), _tasks_of(by_task), known)
+
+
+def _alerts_of(customers: Sequence[str], today: date) -> Mapping[str, list[Alert]]:
+    found: dict[str, list[Alert]] = defaultdict(list)
+    # Of nobody there is no query, but to write none takes the ORM as long.
+    if customers:
+        alerts = Alert.objects.waiting(today).worst_first(today).filter(customer__in=customers)
+        for alert in alerts.select_related("rule"):
+            found[alert.customer_id or ""].append(alert)
+    return found
+
+
+def _tasks_of(customers: Sequence[str]) -> Mapping[str, list[Task]]:
+    found: dict[str, list[Task]] = defaultdict(list)
+    if customers:
+        for task in Task.objects.open().filter(customer__in=customers).select_related("owner"):
+            found[task.customer_id].append(task)
+    return found
 
 
 def _work_item(

@@ -62,6 +62,10 @@ class MemberList(ABC):
     def rows(self, which: Q | None = None) -> Rows:
         """Return its rows in their order, or those about the customers that ``which`` selects."""
 
+    def everybody(self) -> Rows:
+        """Return a row of each who is on it, whatever their order and what a row says: to count them."""
+        return self.rows().order_by()
+
     @abstractmethod
     def member(self, row: Row) -> WorkMember:
         """Return the member that a row is about."""
@@ -92,18 +96,27 @@ class OpenList(MemberList):
 
     def rows(self, which: Q | None = None) -> Rows:
         """Return customer, snapshot, score and the severity of the worst alert, None of who has a task alone."""
-        theirs = which_of(self.whose) & (which or Q())
-        alerts = Alert.objects.waiting(self.today).exclude(customer=None).order_by()
+        own = self._alerts.filter(customer=OuterRef("customer")).values("customer")
+        worst = own.annotate(worst=Min(Coalesce("rule__severity", AlertRule.Severity.INFO.value))).values("worst")
+        found = self._snapshots(which or Q()).annotate(alert=Subquery(worst))
+        rows: Rows = found.order_by(F("alert").asc(nulls_last=True), "score", "pk")
+        return rows.values_list("customer_id", "pk", "score", "alert")
+
+    def everybody(self) -> Rows:
+        """Return the snapshots, without the alerts, which the ORM would write and leave out again."""
+        return self._snapshots(Q()).order_by()
+
+    def _snapshots(self, which: Q) -> Rows:
+        theirs = which_of(self.whose) & which
         tasks = Task.objects.open().filter(due__lte=self.today).order_by()
         # One set of keys: of two, PostgreSQL would look through all alerts for each row of the date.
-        keys = alerts.filter(theirs).values("customer").union(tasks.filter(theirs).values("customer"))
-        found = Snapshot.objects.filter(
-            theirs, not_urgent(self.portfolio, self.before), date=self.portfolio.date, customer__in=keys
-        )
-        own = alerts.filter(customer=OuterRef("customer")).values("customer")
-        worst = own.annotate(worst=Min(Coalesce("rule__severity", AlertRule.Severity.INFO.value))).values("worst")
-        rows: Rows = found.annotate(alert=Subquery(worst)).order_by(F("alert").asc(nulls_last=True), "score", "pk")
-        return rows.values_list("customer_id", "pk", "score", "alert")
+        keys = self._alerts.filter(theirs).values("customer").union(tasks.filter(theirs).values("customer"))
+        others = not_urgent(self.portfolio, self.before)
+        return Snapshot.objects.filter(theirs, others, date=self.portfolio.date, customer__in=keys)
+
+    @property
+    def _alerts(self) -> Rows:
+        return Alert.objects.waiting(self.today).exclude(customer=None).order_by()
 
     def member(self, row: Row) -> WorkMember:
         """Return the member of a row."""
@@ -122,12 +135,18 @@ class MembersPart:
         self._listed, self._without = listed, sorted(without)
         first = [*map(self._listed.member, self.rows()[: keep + 1])] if keep > 0 else []
         # Most lists are short, and counted by that.
-        self.length = len(first) if keep > 0 and len(first) <= keep else self.rows().order_by().count()
+        self.length = len(first) if keep > 0 and len(first) <= keep else self.everybody().count()
         self._first = first[: max(keep, 0)]
 
     def rows(self) -> Rows:
         """Return them as a query."""
-        rows = self._listed.rows()
+        return self._remaining(self._listed.rows())
+
+    def everybody(self) -> Rows:
+        """Return a row of each, to count."""
+        return self._remaining(self._listed.everybody())
+
+    def _remaining(self, rows: Rows) -> Rows:
         return rows.exclude(customer__in=self._without) if self._without else rows
 
     def of(self, customer: str) -> list[WorkMember]:
@@ -170,7 +189,7 @@ class WorkMembers(Sequence[WorkMember]):
         """Count the customers of each user, and ``NOBODY``'s."""
         counts: Counter[str] = Counter()
         for part in self._parts:
-            owned = part.rows().order_by().filter(customer__care__owner__isnull=False)
+            owned = part.everybody().filter(customer__care__owner__isnull=False)
             rows = owned.values_list("customer__care__owner").annotate(number=Count("customer"))
             counts.update({str(owner): number for owner, number in rows})
         counts[NOBODY] = len(self) - counts.total()
