@@ -1,5 +1,6 @@
 """What was known on each scored date: the only source of the pages."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Self
 
@@ -127,11 +128,14 @@ _WORST_FIRST = (
     HealthStatus.HEALTHY,
     HealthStatus.CHAMPION,
 )
-BY_URGENCY = models.Case(
-    *[models.When(status=status.value, then=rank) for rank, status in enumerate(_WORST_FIRST)],
+_PLACES = {status.value: place for place, status in enumerate(_WORST_FIRST)}
+_CASES = " ".join(f"WHEN %(expressions)s = '{status}' THEN {place}" for status, place in _PLACES.items())
+_AS_INDEXED = models.Case(
+    *[models.When(status=status, then=place) for status, place in _PLACES.items()],
     output_field=models.SmallIntegerField(),
 )
-"""The place of a status in lists. An index has these very words: other ones make another index of them."""
+BY_URGENCY = models.Func("status", template=f"CASE {_CASES} ELSE NULL END", output_field=models.SmallIntegerField())
+"""The place of a status in lists. An index has these very words; in parameters, SQLite would not know them again."""
 
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
@@ -140,6 +144,13 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def on(self, day: date) -> Self:
         """Keep the customers of a scored date, with what a row of a list shows."""
         return self.filter(date=day).select_related("customer", "customer__care", "customer__care__owner")
+
+    def of_status(self, statuses: Iterable[str]) -> Self:
+        """Keep those whose status is one of these.
+
+        By its place: of a date the index of lists is then read where they are. By the status it is read as a whole.
+        """
+        return self.alias(place=BY_URGENCY).filter(place__in=[_PLACES[status] for status in statuses])
 
     def active_today(self) -> Self:
         """Keep those whose last active date is the snapshot's own."""
@@ -258,7 +269,7 @@ class Snapshot(models.Model):
             # With the score and the status, so that a customer's history is read from the index alone.
             models.Index(fields=["customer", "date", "score", "status"], name="snapshot_customer_scores"),
             # A date's list in its own order; with what filters look at first, so that they are counted from it alone.
-            models.Index("date", BY_URGENCY, "score", "id", "status", "customer", name="snapshot_in_lists"),
+            models.Index("date", _AS_INDEXED, "score", "id", "status", "customer", name="snapshot_in_lists"),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,6 @@ def vacuum_after(rows: int, *tables: str) -> None:
             execute("SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'vacuum', '')")
         for table in tables:
             # What somebody holds is left out; readers are not kept waiting, nor deprived of their cores.
-            execute(f"VACUUM (SKIP_LOCKED, TRUNCATE FALSE, PARALLEL 0) {table}")
+            execute(f"VACUUM (SKIP_LOCKED, TRUNCATE FALSE, PARALLEL 0, ANALYZE) {table}")
     except Error:
         logger.warning("%s could not be vacuumed: pages are slower until PostgreSQL does it", ", ".join(tables))

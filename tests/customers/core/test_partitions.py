@@ -75,7 +75,7 @@ class TestMonths:
         make_months(TABLE, [MAY])
         made = structure(named(MAY))
         assert ("p", "PRIMARY KEY (id)") in made
-        assert ("u", "UNIQUE (date, customer_id)") in made
+        assert ("u", "UNIQUE (date, customer_id) INCLUDE (status, score, id)") in made
         assert set(structure(TABLE)) <= set(made)
         customer = make_customer()
         make_snapshot(customer, date=MAY)

@@ -1,0 +1,66 @@
+"""The unique key of the snapshots on PostgreSQL: with the columns that filters read, in every month, and without."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from analytics.models import Snapshot
+from customers.core.months.partitions import constraints, make_months, partitions
+from customers.core.postgresql.covering import cover
+from customers.core.sql import is_postgres, table_of
+from tests.factories import make_customer, make_snapshot
+from tests.support.months import begin_without_months
+
+pytestmark = pytest.mark.django_db
+TABLE, UNIQUE = table_of(Snapshot), "snapshot_once"
+DAY = date(2025, 5, 10)
+COVERING, BARE = "(date, customer_id) INCLUDE (status, score, id)", "(date, customer_id)"
+
+
+@pytest.fixture(autouse=True)
+def two_months() -> None:
+    """A snapshot in each of two months."""
+    if not is_postgres():
+        pytest.skip("SQLite has the bare key")
+    begin_without_months(TABLE)
+    for day in (DAY, DAY + timedelta(days=30)):
+        make_months(TABLE, [day])
+        make_snapshot(make_customer(id=f"c{day.month}"), date=day)
+
+
+def keys() -> list[str]:
+    """The definitions of the unique keys of the table and of its months."""
+    tables = [TABLE, *(month.name for month in partitions(TABLE) or [])]
+    assert len(tables) > 2
+    return [definition for table in tables for _name, definition in constraints(table, "u")]
+
+
+def is_held() -> bool:
+    """Whether a second snapshot of a customer and a date is refused, in each month."""
+    for one in Snapshot.objects.all():
+        one.pk = None
+        try:
+            with transaction.atomic():
+                one.save(force_insert=True)
+        except IntegrityError:
+            continue
+        return False
+    return True
+
+
+def test_all_months_have_the_columns_that_filters_read() -> None:
+    assert {*keys()} == {f"UNIQUE {COVERING}"}
+    assert is_held()
+
+
+def test_it_goes_back_and_comes_again() -> None:
+    editor = connection.schema_editor()
+    before = keys()
+    cover(editor, TABLE, UNIQUE, BARE)
+    assert keys() == [f"UNIQUE {BARE}"] * len(before)
+    assert is_held()
+    make_months(TABLE, [DAY + timedelta(days=90)])
+    cover(editor, TABLE, UNIQUE, COVERING)
+    assert keys() == [f"UNIQUE {COVERING}"] * (len(before) + 1)
+    assert is_held()
