@@ -14,8 +14,9 @@ from analytics.customer_list.customer_table import CustomerTable
 from analytics.customer_list.first_view import OWNER, first_view
 from analytics.customer_list.list_column import Shown
 from analytics.customer_list.own_columns import OwnColumns, known_columns
+from analytics.display.filter_choices import kept_choices
 from analytics.models import SnapshotQuerySet
-from analytics.page_cache.version import DataVersion
+from analytics.page_cache.version import StateVersion
 from analytics.portfolio.score_change import ScoreChanges
 from analytics.segments.address import narrowed_query
 from analytics.segments.filters import READ_EDITS, SnapshotFilter
@@ -49,7 +50,7 @@ class CustomerList:
         me: User | None,
         owns: bool = False,
         own: OwnColumns | None = None,
-        version: DataVersion | None = None,
+        version: StateVersion | None = None,
     ) -> None:
         self.asked, self.user, self.day, self.owns = address, user, day, owns
         self.address = first_view(address, SnapshotFilter.base_filters, owns=owns).copy()
@@ -57,8 +58,9 @@ class CustomerList:
         self.is_first_view = owns and narrowing == [OWNER] and address.getlist(OWNER) == [str(user.pk)]
         # An empty one asks for everybody; to the filter it is no choice.
         self.address.setlist(OWNER, [owner for owner in self.address.getlist(OWNER) if owner])
-        self.changes = ScoreChanges(day, version)
-        self.filters = SnapshotFilter(self.address, day, changes=self.changes, user=user, me=me)
+        self.changes = ScoreChanges(day, version.data if version else None)
+        known = kept_choices(version) if version else None
+        self.filters = SnapshotFilter(self.address, day, changes=self.changes, user=user, me=me, known=known)
         self.own = own or OwnColumns()
         # The address has them joined by commas or one by one.
         self.chosen = known_columns(name for text in address.getlist("columns") for name in text.split(","))
@@ -95,7 +97,8 @@ class CustomerList:
         if not asked.get("q") or not any(asked.getlist(OWNER)):
             return 0, ""
         asked[OWNER] = ""
-        found = SnapshotFilter(asked, self.day, changes=self.changes, user=self.user, me=self.filters.me)
+        known = self.filters.known
+        found = SnapshotFilter(asked, self.day, changes=self.changes, user=self.user, me=self.filters.me, known=known)
         return found.qs.count(), asked.urlencode()
 
     def everybody(self) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy
 
+from analytics.page_cache import page_cache
+from analytics.page_cache.version import StateVersion
 from customers.core.people import display_name, name_of
 from customers.core.prepared import fetch_prepared
 from customers.text.fold import fold
@@ -66,6 +68,15 @@ def filter_choices() -> FilterChoices:
     cut = frozenset(menu for menu, choices in found.items() if len(choices) > MOST)
     lists = {menu: sorted(choices[:MOST], key=lambda choice: fold(choice[1])) for menu, choices in found.items()}
     return FilterChoices(**lists, cut=cut)
+
+
+class FilterChoicesKey(page_cache.StateKey):
+    """Of the choices that there are."""
+
+
+def kept_choices(version: StateVersion) -> FilterChoices:
+    """Return the ``filter_choices`` of a version of the state."""
+    return page_cache.get_or_set(FilterChoicesKey(version=version), filter_choices)
 
 
 def with_asked(

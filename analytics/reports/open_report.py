@@ -59,7 +59,8 @@ def requested_list(request: HttpRequest, day: date, report: OpenReport | None) -
     """
     user = user_of(request)
     own = own_columns(user)
-    if report:
-        return CustomerList(request.GET, user, day, me=report.report.owner, own=replace(own, names=()))
     known = user_summary(request)
-    return CustomerList(request.GET, user, day, me=user, owns=known.owns, own=own, version=known.version.data)
+    if report:
+        columns = replace(own, names=())
+        return CustomerList(request.GET, user, day, me=report.report.owner, own=columns, version=known.version)
+    return CustomerList(request.GET, user, day, me=user, owns=known.owns, own=own, version=known.version)

@@ -108,7 +108,7 @@ def listed_snapshots(request: HttpRequest) -> tuple[date | None, str | None, lis
     if portfolio is None:
         return None, None, []
     user, day = user_of(request), portfolio.date
-    asked = CustomerList(request.GET, user, day, me=user, version=user_summary(request).version.data)
+    asked = CustomerList(request.GET, user, day, me=user, version=user_summary(request).version)
     check_filters(asked.filters)
     found: SnapshotQuerySet = asked.customers if sorts else asked.customers.order_by("customer_id")
     snapshots, position = paging.rows(found, with_customers(day, asked.changes))

@@ -177,7 +177,7 @@ def test_each_page_is_that_which_would_be_made_anew(
             request = rf.get(f"/admin/?{address}")
             request.user = owner
             version = user_summary(request).version
-            asked = CustomerList(request.GET, owner, D, me=owner, version=version.data)
+            asked = CustomerList(request.GET, owner, D, me=owner, version=version)
             found.append(ListPage(request, asked, portfolio).rows(version))
         return found
 
