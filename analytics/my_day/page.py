@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 from django.core.paginator import Page, Paginator
@@ -17,7 +18,7 @@ from analytics.my_day.done import deed_in_words, done_today
 from analytics.my_day.facts import WorkFacts
 from analytics.my_day.items import WorkItem, work_items
 from analytics.my_day.members import NOBODY, TEAM, WorkMember, which_of
-from analytics.my_day.worklist import by_health_alone, newest_days, to_do_counts, worklist
+from analytics.my_day.worklist import Worklist, by_health_alone, newest_days, to_do_counts, worklist
 from analytics.page_cache import page_cache
 from analytics.page_cache.version import StateVersion
 from analytics.pages.as_of import AsOf
@@ -33,6 +34,22 @@ from customers.text.say import Words
 class ApprovalsKey(page_cache.StateKey):
     """Of the emails that wait for approval, of somebody's customers."""
 
+    whose: str
+
+
+class ItemsKey(page_cache.StateKey):
+    """Of what a page of the worklist says of customers, by the keys of their snapshots."""
+
+    today: date
+    day: date
+    before: date | None
+    keys: tuple[int, ...]
+
+
+class DoneKey(page_cache.StateKey):
+    """Of what was done today about somebody's customers."""
+
+    today: date
     whose: str
 
 
@@ -93,7 +110,10 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
     whose, tab = _whose(request.GET), _tab(request.GET)
     labels = _labels(request, whose)
     to_do = to_do_counts(portfolio, before, tuple(labels), today, version)
-    shown, done = worklist(portfolio, before, whose, today, version), done_today(which_of(whose), today)
+    shown = worklist(portfolio, before, whose, today, version)
+    done = page_cache.get_or_set(
+        DoneKey(version=version, today=today, whose=whose), lambda: done_today(which_of(whose), today)
+    )
     counts = {TO_DO: len(shown.to_do), WAITING: len(shown.waiting), DONE: len(done)}
     context: dict[str, object] = {
         "whose": [
@@ -110,10 +130,24 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
     }
     if tab == DONE:
         return context | _done(request, done)
-    waits = {member.customer: wait for member, wait in shown.waiting}
     rows: Sequence[WorkMember] = shown.to_do if tab == TO_DO else [member for member, _wait in shown.waiting]
     page = _page(request, rows)
-    return context | {"page": page, "items": work_items(portfolio, before, list(page), today, waits)}
+    return context | {"page": page, "items": _kept_items(portfolio, before, list(page), shown, version)}
+
+
+def _kept_items(
+    portfolio: PortfolioDay,
+    before: PortfolioDay | None,
+    members: Sequence[WorkMember],
+    shown: Worklist,
+    version: StateVersion,
+) -> list[WorkItem]:
+    """Return what to say today of members of a worklist; kept until anybody changes anything."""
+    today, since = program_today(), before.date if before else None
+    keys = tuple(one.snapshot for one in members)
+    key = ItemsKey(version=version, today=today, day=portfolio.date, before=since, keys=keys)
+    waits = {member.customer: wait for member, wait in shown.waiting}
+    return page_cache.get_or_set(key, lambda: work_items(portfolio, before, members, today, waits))
 
 
 def earlier_list(request: HttpRequest, portfolio: PortfolioDay, before: PortfolioDay | None) -> dict[str, object]:
