@@ -8,8 +8,10 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import reduce
 from itertools import groupby
 from math import ceil
+from operator import or_
 
 from analytics.models import ScoringPolicy
 from analytics.scoring.components import STEPS, Measures
@@ -232,7 +234,7 @@ class _Dates(dict[str, int]):
 
     def active(self, text: str) -> int:
         """Return the same number from a list of dates, some of which may stand twice."""
-        return sum(map(self.__getitem__, set(text.split(","))))
+        return reduce(or_, map(self.__getitem__, text.split(",")))
 
 
 def _active_weeks(active: int, since: int) -> int:
