@@ -46,8 +46,9 @@ logconfig_dict = {
 def post_worker_init(_worker: object) -> None:
     """Let threads and the garbage collector leave a page alone while it is made.
 
-    The collector looks at what pages make, and not at the modules again: 5 % of a page's time. A thread that makes a
-    page is not interrupted for another, as pages take some 20 ms: with Python's 5 ms all of them end late.
+    The collector looks at what pages make, and not at the modules again: 5 % of a page's time. A thread is interrupted
+    for another after 20 ms, which is about a page: after Python's 5 ms all pages made at once end late. A page
+    beside an export in its process waits up to that after each query: docs/benchmarks.md.
     """
     gc.collect()
     gc.freeze()

@@ -124,4 +124,4 @@ def _listed(request: HttpRequest, filters: AlertFilter, context: dict[str, objec
         "is_understood": not (context["ignored"] or filters.errors),
         "csrf_token": _TOKEN,
     }
-    return ListedAlerts(page.paginator.count, render_to_string("analytics/alerts/list.html", shown, request))
+    return ListedAlerts(page.paginator.count, render_to_string("analytics/alert_list/list.html", shown, request))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters.filters import BooleanFilter, CharFilter, ChoiceFilter, Filter
 from django_filters.filterset import FilterSet
+from django_filters.widgets import BooleanWidget
 
 from analytics.alerts.recipients import may_be_told, told_to
 from analytics.display.filter_choices import is_key, owner_in_words, with_asked
@@ -77,7 +78,7 @@ class AlertFilter(FilterSet):
     )
     rule = ChoiceFilter(method="of_rule", label=_("Rule"), choices=[], empty_label=_("All rules"))
     owner = ChoiceFilter(method="of_owner", label=_("Owner"), choices=[], empty_label=_("All"))
-    mine = BooleanFilter(method="of_mine", label=_("Mine"))
+    mine = BooleanFilter(method="of_mine", label=_("Mine"), widget=BooleanWidget)
     told = ChoiceFilter(method="of_told", label=_("Told to"), choices=[], empty_label=_("All"))
 
     class Meta:

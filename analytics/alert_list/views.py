@@ -38,7 +38,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     if address := in_full(request):
         return redirect(f"{request.path}?{address}")
     context = {"title": gettext("Alerts"), **alert_list(request, request.session.pop(REFUSED, None))}
-    return admin_response(request, "analytics/alerts/page.html", context)
+    return admin_response(request, "analytics/alert_list/page.html", context)
 
 
 @admin_page("analytics.view_alert", "analytics.act_on_alert")
@@ -121,7 +121,7 @@ def _again(request: HttpRequest, form: ActForm, note: AlertNoteForm) -> HttpResp
         "sent": sent,
         "today": timezone.localdate(),
     }
-    return admin_response(request, "analytics/alerts/alert_page.html", context, status=form_status(form, note))
+    return admin_response(request, "analytics/alert_list/alert_page.html", context, status=form_status(form, note))
 
 
 def _report(request: HttpRequest, chosen: AlertQuerySet, done: int, words: str, *, noted: bool = False) -> None:

@@ -10,14 +10,16 @@ TABLE, UNIQUE = "analytics_snapshot", "snapshot_once"
 
 
 def more(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-    cover(editor, TABLE, UNIQUE, "(date, customer_id) INCLUDE (status, score, id)")
+    cover(TABLE, UNIQUE, "(date, customer_id) INCLUDE (status, score, id)")
 
 
 def less(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-    cover(editor, TABLE, UNIQUE, "(date, customer_id)")
+    cover(TABLE, UNIQUE, "(date, customer_id)")
 
 
 class Migration(migrations.Migration):
+
+    atomic = False
 
     beside_the_version_before = "The database keeps the same rule by another index, and nobody has to know of it."
 

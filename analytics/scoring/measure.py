@@ -35,7 +35,7 @@ MOST_KEPT = 100_000
 AT_ONCE = 250_000
 """PostgreSQL measures at most so many customers at once; of more than are kept there are at least two ranges."""
 WALKED_AT_ONCE = 2_500
-"""SQLite measures so many customers at once, while those before them are scored."""
+"""SQLite measures so many customers at once, or somewhat more, while those before them are scored."""
 
 
 @dataclass(frozen=True)

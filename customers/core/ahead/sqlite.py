@@ -17,7 +17,7 @@ class _Asked:
     """A statement on a connection of its own, asked in a thread.
 
     SQLite works without Python's lock until the first row is there, which is most of a statement that sorts its rows.
-    To hand over each row it wants the lock, for which a thread waits up to 5 ms: so its rows are taken in ours.
+    To hand over each row it wants the lock, for which a thread waits some milliseconds: so its rows are taken in ours.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, statement: Statement) -> None:

@@ -3,29 +3,39 @@
 Django would have an index in place of the constraint, and none at all on SQLite; so nobody else knows of it.
 """
 
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db import connection, transaction
 
 from customers.core.months.partitioning import LOCK_TIMEOUT
-from customers.core.months.partitions import partitions
+from customers.core.months.partitions import constraints, partitions
+from customers.core.sql import execute, is_postgres
 
 
-def cover(editor: BaseDatabaseSchemaEditor, table: str, unique: str, columns: str) -> None:
+def cover(table: str, unique: str, columns: str) -> None:
     """Let the constraint ``unique`` of a table in months be of these ``columns``, which may ``INCLUDE`` others.
 
-    The indexes are built beside the old ones while pages read; they wait for the exchange alone, writers for all.
+    Outside of a transaction the indexes are built while others read and write; all wait for the exchange alone.
+    What was interrupted can be started again.
     """
-    if editor.connection.vendor != "postgresql":
+    if not is_postgres() or any(definition.endswith(columns) for _name, definition in constraints(table, "u")):
         return
     ending = "_more" if "INCLUDE" in columns else ""
-    made = {month.name: f"{month.name}_{unique}{ending}" for month in partitions(table) or []}
-    editor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-    # Of the whole: who has written into one month, and waits for another, could not be waited for.
-    editor.execute(f"LOCK TABLE {table} IN SHARE MODE")
-    for month, index in made.items():
-        editor.execute(f"CREATE UNIQUE INDEX {index} ON {month} {columns}")
-    editor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {unique}")
-    for month, index in made.items():
-        editor.execute(f"ALTER TABLE {month} ADD CONSTRAINT {index} UNIQUE USING INDEX {index}")
-    # It finds those of the months.
-    editor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {unique} UNIQUE {columns}")
+    beside = "" if connection.in_atomic_block else "CONCURRENTLY"
+    for month in _months(table):
+        # One that was begun and not finished is of no use.
+        execute(f"DROP INDEX IF EXISTS {month}_{unique}{ending}")
+        execute(f"CREATE UNIQUE INDEX {beside} {month}_{unique}{ending} ON {month} {columns}")
+    with transaction.atomic():
+        execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        execute(f"ALTER TABLE {table} DROP CONSTRAINT {unique}")
+        for month in _months(table):
+            index = f"{month}_{unique}{ending}"
+            # A month that was made meanwhile has few rows.
+            execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {month} {columns}")
+            execute(f"ALTER TABLE {month} ADD CONSTRAINT {index} UNIQUE USING INDEX {index}")
+        # It finds those of the months.
+        execute(f"ALTER TABLE {table} ADD CONSTRAINT {unique} UNIQUE {columns}")
+
+
+def _months(table: str) -> list[str]:
+    return [month.name for month in partitions(table) or []]

@@ -1,4 +1,4 @@
-"""Let PostgreSQL read indexes alone, after more rows were written at once than its own vacuum would come for."""
+"""Let PostgreSQL read indexes alone and know what is in them, after more rows were written at once than it notices."""
 
 import logging
 
@@ -16,7 +16,8 @@ def vacuum_after(rows: int, *tables: str) -> None:
     """Vacuum tables into which so many rows were written, unless they are few or a transaction is open.
 
     By itself PostgreSQL comes after a fifth of a table is new: of a month's dates, that is days later. Until then a
-    page's filter, which an index answers, looks at each of the rows as well, for whether it may be seen.
+    page's filter, which an index answers, looks at each of the rows as well, for whether it may be seen. Samples are
+    taken along, because its plan depends on what the new date has; of an index's expressions there are no others.
     """
     if rows < MANY_ROWS or not is_postgres() or connection.in_atomic_block:
         return

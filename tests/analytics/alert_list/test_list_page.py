@@ -1,6 +1,8 @@
 """A page of alerts is kept for all who may do the same, until anybody edits anything."""
 
 import re
+from collections.abc import Callable
+from datetime import date, timedelta
 from html import unescape
 
 import pytest
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Alert
 from tests.factories import make_alert, make_staff
-from tests.support.alerts import of
+from tests.support.alerts import TODAY, of
 from tests.support.pages import main_part, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
@@ -69,3 +71,24 @@ def test_a_refused_act_is_shown_to_whom_it_was_refused_and_once(client: Client, 
     assert 'value="Call them"' in main_part(refused)
     assert 'value="Call them"' not in main_part(bo.get(ALL))
     assert 'value="Call them"' not in main_part(client.get(ALL))
+
+
+def test_a_snooze_ends_by_itself(client: Client, olga: User, today_is: Callable[[date], None]) -> None:
+    make_alert(of(olga), snoozed_until=TODAY + timedelta(days=1), snoozed_by="olga")
+    assert "snoozed until" in words(main_part(client.get(ALL)))
+    today_is(TODAY + timedelta(days=1))
+    assert "snoozed until" not in words(main_part(client.get(ALL)))
+
+
+@pytest.mark.parametrize("value", ["2", "True", "TRUE", "yes"])
+def test_mine_shows_nobody_the_alerts_of_another(client: Client, olga: User, value: str) -> None:
+    bo = Client()
+    bo.force_login(staff := make_staff("Success manager", username="bo"))
+    for owner, name in ((olga, "Hers"), (staff, "His")):
+        make_alert(of(owner, organization=name))
+    address = f"/admin/alerts/?mine={value}"
+    hers, his = (words(main_part(one.get(address, follow=True))) for one in (client, bo))
+    if "neither true nor false" in hers:
+        assert "Hers" in hers and "His" in hers and "Hers" in his and "His" in his
+    else:
+        assert "Hers" in hers and "His" not in hers and "His" in his and "Hers" not in his

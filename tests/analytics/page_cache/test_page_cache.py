@@ -360,3 +360,17 @@ def test_the_name_of_a_customer_is_new_on_the_next_page(client: Client, demo_pro
     make_run(feed="customers", file="customers.csv")
     after = names(client.get("/admin/?sort=customer"))
     assert sorted(after) == sorted([*before[1:], "Zuletzt GmbH"])
+
+
+def test_a_new_cohort_is_a_choice_of_the_filters_on_the_next_page(client: Client, demo_program: None) -> None:
+    client.force_login(make_staff("Viewer"))
+    assert 'value="Zuletzt"' not in main_part(client.get("/admin/"))
+    Customer.objects.filter(pk="c1001").update(cohort="Zuletzt")
+    make_run(feed="customers", file="customers.csv")
+    assert 'value="Zuletzt"' in main_part(client.get("/admin/"))
+
+
+def test_the_further_filters_are_those_of_the_address(client: Client, demo_program: None) -> None:
+    client.force_login(make_staff("Viewer"))
+    for value in ("5", "9"):
+        assert f'name="fell_7" value="{value}"' in main_part(client.get(f"/admin/?fell_7={value}"))

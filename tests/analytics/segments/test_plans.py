@@ -58,7 +58,9 @@ def test_one_of_the_statuses(asked: list[str], found: list[str]) -> None:
 def test_of_a_date_those_of_a_status_alone_are_read() -> None:
     """All of a date were looked at for a few champions."""
     expected = "Index Cond: .*CASE" if is_postgres() else "snapshot_in_lists .*<expr>=?"
-    assert re.search(expected, plan(listed("status=champion").order_by()))
+    # In their order, which no other index has: of five rows PostgreSQL may read them all as well.
+    found = plan(listed("status=champion"), "sort")
+    assert re.search(expected, found), found
 
 
 @pytest.mark.usefixtures("five")
