@@ -18,14 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django_filters import filters
 from django_filters.filterset import FilterSet
 
-from analytics.display.filter_choices import (
-    DELETED,
-    FilterChoices,
-    filter_choices,
-    is_key,
-    owner_in_words,
-    with_asked,
-)
+from analytics.display.filter_choices import DELETED, FilterChoices, filter_choices, is_key, owner_in_words, with_asked
 from analytics.forecast.bands import BANDS, thousandths_of
 from analytics.models import Forecast, HealthStatus, Snapshot, SnapshotQuerySet, Stage, Trend
 from analytics.portfolio.comparison import MONTH, WEEK
@@ -171,6 +164,8 @@ MORE = (
     *(name for first, last, _refusal in RANGES for name in (first, last) if not name.startswith("score_")),
 )
 """Filters that stand behind "More filters": few need them at once."""
+OF_MEMBERS = ("cohort", "industry", "forecast_quiet", "forecast_first_pr")
+"""Filters that look for members among the snapshots of a date."""
 READ_EDITS = ("owner",)
 """Filters that look at what people edit; all others look at the data alone, so whom they find is kept with these."""
 
@@ -289,7 +284,12 @@ class SnapshotFilter(FilterSet):
         return searched(queryset, value.split()[:MAX_WORDS])
 
     def of_status(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
-        """Their status on the date is one of these."""
+        """Their status on the date is one of these.
+
+        Beside members PostgreSQL looks at it as they are met, in the order of the key: in half of the time.
+        """
+        if is_postgres() and any(any(self.data.getlist(other)) for other in OF_MEMBERS):
+            return queryset.filter(status__in=value) if value else queryset
         return queryset.of_status(value) if value else queryset
 
     def in_group(self, queryset: SnapshotQuerySet, name: str, value: list[str]) -> SnapshotQuerySet:
