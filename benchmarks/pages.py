@@ -48,10 +48,10 @@ class Size:
     rows: int
     list_ms: int
     edit_ms: int
-    score_seconds: int
+    score_seconds: float
 
 
-SIZES = {10_000: Size(10_000, 1_000_000, 60, 60, 1), 100_000: Size(100_000, 3_000_000, 90, 100, 8)}
+SIZES = {10_000: Size(10_000, 1_000_000, 60, 60, 0.8), 100_000: Size(100_000, 3_000_000, 90, 100, 8)}
 CUSTOMER_MS, PALETTE_MS = 50, 50
 
 
