@@ -1,7 +1,6 @@
 """Whose alerts the page shows, and what is done to many of them at once."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -15,32 +14,12 @@ from django.utils import timezone
 
 from analytics.alert_list import forms
 from analytics.models import Alert, AlertRule, Task
-from customers.models import AuditEntry, Customer, CustomerCare
+from customers.models import AuditEntry
 from tests.factories import make_alert, make_customer, make_staff
+from tests.support.alerts import TODAY, of
 from tests.support.pages import Elements, links, main_part, words
 
-pytestmark = pytest.mark.django_db
-
-TODAY = date(2025, 5, 11)
-
-
-@pytest.fixture(autouse=True)
-def today(today_is: Callable[[date], None]) -> None:
-    today_is(TODAY)
-
-
-@pytest.fixture
-def olga(client: Client) -> User:
-    """A success manager, logged in."""
-    user = make_staff("Success manager", username="olga")
-    client.force_login(user)
-    return user
-
-
-def of(owner: User | None, name: str = "Acme") -> Customer:
-    customer = make_customer(organization=name)
-    CustomerCare.objects.create(customer=customer, owner=owner)
-    return customer
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("today")]
 
 
 def messages(response: HttpResponse) -> list[str]:
@@ -60,9 +39,9 @@ def act(client: Client, query: str = "", **data: Any) -> HttpResponse:
 
 
 def test_who_owns_customers_sees_their_alerts_first(client: Client, olga: User) -> None:
-    make_alert(of(olga, "Olga's"))
-    make_alert(of(make_staff("Success manager"), "Another's"))
-    make_alert(of(None, "Nobody's"))
+    make_alert(of(olga, organization="Olga's"))
+    make_alert(of(make_staff("Success manager"), organization="Another's"))
+    make_alert(of(None, organization="Nobody's"))
     everybody = ["Another's", "Nobody's", "Olga's"]
     response = client.get("/admin/alerts/?page=1")
     assert (response.status_code, response.url) == (302, f"/admin/alerts/?page=1&told={olga.pk}")
@@ -77,7 +56,7 @@ def test_who_owns_customers_sees_their_alerts_first(client: Client, olga: User) 
 
 
 def test_who_owns_none_sees_the_teams(client: Client, olga: User) -> None:
-    make_alert(of(make_staff("Success manager"), "Another's"))
+    make_alert(of(make_staff("Success manager"), organization="Another's"))
     assert client.get("/admin/alerts/").status_code == 200
     assert shown(client, "/admin/alerts/") == ["Another's"]
 
@@ -92,8 +71,8 @@ def test_the_switch_keeps_the_other_filters(client: Client, olga: User) -> None:
 
 def test_all_that_match_are_those_of_the_filters(client: Client, olga: User) -> None:
     for number in range(60):
-        make_alert(of(olga, f"Acme {number}"))
-    other = make_alert(of(olga, "Beta"))
+        make_alert(of(olga, organization=f"Acme {number}"))
+    other = make_alert(of(olga, organization="Beta"))
     page = client.get(f"/admin/alerts/?told={olga.pk}&q=acme")
     assert "All 60 that match" in words(main_part(page))
     response = act(client, f"?told={olga.pk}&q=acme", all="1", action="acknowledge", alert=other.pk)

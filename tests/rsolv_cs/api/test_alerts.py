@@ -108,6 +108,7 @@ def test_the_filters_are_those_of_the_page(client: Client, sofia: User) -> None:
     assert (
         keys(client, owner=sofia.pk) == keys(client, mine="true") == keys(client, told=sofia.pk) == [snoozed, waiting]
     )
+    assert [keys(client, mine=yes) for yes in ("1", "TRUE")] == [[snoozed, waiting]] * 2
     assert keys(client, owner="none") == keys(client, customer="c2") == [known]
     assert keys(client, q="tide", page=1, told="") == [known]
     assert keys(client, rule="inactive") == [snoozed]
