@@ -132,7 +132,7 @@ def my_day(request: HttpRequest, portfolio: PortfolioDay) -> dict[str, object]:
         return context | _done(request, done)
     rows: Sequence[WorkMember] = shown.to_do if tab == TO_DO else [member for member, _wait in shown.waiting]
     page = _page(request, rows)
-    return context | {"page": page, "items": _kept_items(portfolio, before, list(page), shown, version)}
+    return context | {"page": page, "items": _kept_items(portfolio, before, list(page), shown, today, version)}
 
 
 def _kept_items(
@@ -140,14 +140,18 @@ def _kept_items(
     before: PortfolioDay | None,
     members: Sequence[WorkMember],
     shown: Worklist,
+    today: date,
     version: StateVersion,
 ) -> list[WorkItem]:
     """Return what to say today of members of a worklist; kept until anybody changes anything."""
-    today, since = program_today(), before.date if before else None
-    keys = tuple(one.snapshot for one in members)
+
+    def make() -> list[WorkItem]:
+        waits = {member.customer: wait for member, wait in shown.waiting}
+        return work_items(portfolio, before, members, today, waits)
+
+    since, keys = before.date if before else None, tuple(one.snapshot for one in members)
     key = ItemsKey(version=version, today=today, day=portfolio.date, before=since, keys=keys)
-    waits = {member.customer: wait for member, wait in shown.waiting}
-    return page_cache.get_or_set(key, lambda: work_items(portfolio, before, members, today, waits))
+    return page_cache.get_or_set(key, make)
 
 
 def earlier_list(request: HttpRequest, portfolio: PortfolioDay, before: PortfolioDay | None) -> dict[str, object]:
