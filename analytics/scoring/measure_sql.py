@@ -21,6 +21,7 @@ _WINDOW_SUMS = ("window_prs_generated", "window_prs_merged", "window_support_req
 _ACTIVITY = f"({' + '.join(f'CAST(e.{name} AS bigint)' for name in Engagement.ACTIVITY)})"
 IS_ACTIVE = " OR ".join(f"{name} > 0" for name in Engagement.COUNTERS)
 """Whether a row of engagement makes its date an active day."""
+_SIGNED_UP = "e.date >= c.signup_date"
 _TOTALS = ", ".join(f"CAST(SUM({name}) AS bigint) AS {name}" for name in Engagement.COUNTERS)
 # A customer who goes on under another key is counted there.
 _COUNTS = f"""(c.missing_since_id IS NULL OR NOT EXISTS (
@@ -39,7 +40,7 @@ def _expressions(sums: str) -> dict[str, str]:
         "csat_sum": "COALESCE(csat.total, 0)",
         "csat_count": "COALESCE(csat.answers, 0)",
         "nps_answer": "nps.nps",
-        "trend_moment": "COALESCE(recent.trend_moment, 0)",
+        "trend_moment": f"COALESCE(recent.trend_moment, {sums}.trend_moment, 0)",
     }
 
 
@@ -94,17 +95,20 @@ def _postgres(policy: ScoringPolicy, whom: Whom) -> str:
     # The first day of a range alone would be looked for row by row.
     first = "1 = 1" if whom is Whom.RANGE else own
     no_day = f"(SELECT CAST(REPEAT('0', {day} - MIN(date) + 1) AS varbit) FROM {_ENGAGEMENT} WHERE {first})"
-    moment = _trend_moment(policy, "CAST(%(trend_start)s AS date)")
+    start = "CAST(%(trend_start)s AS date)"
+    # Rows before the signup do not count in the moment. Only who signed up after the window's first day can have such
+    # rows in it; theirs is summed again, beside the signup.
+    newcomers = f"c.signup_date > {start} AND {there}"
     return f"""
         WITH activity {kept} (
-            SELECT c.id AS customer_id, {names}, RTRIM(CAST(bits AS text), '0') AS days
+            SELECT c.id AS customer_id, {names}, trend_moment, RTRIM(CAST(bits AS text), '0') AS days
             FROM {_CUSTOMER} c LEFT JOIN (
-                SELECT customer_id, {_TOTALS}, {_window_sums(windows(policy))},
+                SELECT customer_id, {_TOTALS}, {_window_sums(windows(policy))}, {_trend_moment(policy, start)},
                     BIT_OR(SET_BIT({no_day}, {day} - date, 1)) FILTER (WHERE {IS_ACTIVE}) AS bits
                 FROM {_ENGAGEMENT} e WHERE date <= %(known_to)s AND {own} GROUP BY customer_id
             ) sums ON sums.customer_id = c.id
             WHERE {there}
-        ), recent {kept} ({_recent("trend_start", moment, there)}),
+        ), recent {kept} ({_recent("trend_start", _trend_moment(policy, start, _SIGNED_UP), newcomers)}),
         {_other_feeds(kept, own)}
         {_select(f"CAST('{date.min}' AS date)", sums="activity")}"""
 
@@ -114,12 +118,13 @@ def _sqlite(policy: ScoringPolicy, whom: Whom) -> str:
     there, days = signed_up(whom), windows(policy)
     # A condition costs as much as a sum, so none that all recent rows meet.
     sums = _window_sums(days, always=[name for name in days if days[name] == days["recent"]])
+    moment = _trend_moment(policy, "%(trend_start)s", _SIGNED_UP)
     return f"""
         WITH activity AS (
             SELECT c.id AS customer_id, {_TOTALS}, GROUP_CONCAT(date) FILTER (WHERE {IS_ACTIVE}) AS days
             FROM {_CUSTOMER} c LEFT JOIN {_ENGAGEMENT} e ON e.customer_id = c.id AND e.date <= %(known_to)s
             WHERE {there} GROUP BY c.id
-        ), recent AS ({_recent("recent_start", f"{sums}, {_trend_moment(policy, '%(trend_start)s')}", there)}),
+        ), recent AS ({_recent("recent_start", f"{sums}, {moment}", there)}),
         {_other_feeds("AS", _own(whom))}
         {_select(f"'{date.min}'", sums="recent")}"""
 
@@ -146,11 +151,10 @@ def _recent(start: str, sums: str, there: str) -> str:
             GROUP BY c.id"""
 
 
-def _trend_moment(policy: ScoringPolicy, start: str) -> str:
+def _trend_moment(policy: ScoringPolicy, start: str, which: str = "1 = 1") -> str:
     position = f"(2 * {days_between(start, 'e.date')} - {policy.trend_days - 1})"
-    return f"""CAST(SUM({_ACTIVITY} * {position}) FILTER (
-                WHERE e.date >= %(trend_start)s AND e.date >= c.signup_date
-            ) AS bigint) AS trend_moment"""
+    total = f"SUM({_ACTIVITY} * {position}) FILTER (WHERE e.date >= %(trend_start)s AND {which})"
+    return f"CAST(COALESCE({total}, 0) AS bigint) AS trend_moment"
 
 
 def _window_sums(days: dict[str, int], always: list[str] | None = None) -> str:

@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 
 from analytics.clock import scoring_moment
 from analytics.models import CohortDay, PortfolioDay, ScoringPolicy, Snapshot
-from analytics.scoring.measure import day_totals
+from analytics.scoring.measure import day_totals, prepare_measuring
 from analytics.scoring.measure_sql import CONCERNED, Whom
 from analytics.scoring.policies import Policies
 from analytics.scoring.signals import health_stored
@@ -68,6 +68,7 @@ def score_day(day: date, newest: date | None = None) -> PortfolioDay:
     policies, tally, all_committed = policies_to_score(day), Tally(day), not connection.in_atomic_block
     # Before the transaction: a new month refers to customers, and keeps editors of them waiting until its end.
     make_months(table_of(Snapshot), [day])
+    prepare_measuring()
     with transaction.atomic(), telling(day):
         group_in_memory()
         last_run = ImportRun.objects.order_by().aggregate(newest=Max("pk"))["newest"] or 0

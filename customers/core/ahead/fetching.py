@@ -15,9 +15,10 @@ def can_fetch_ahead() -> bool:
     return is_postgres() or fetch("PRAGMA journal_mode") == [("wal",)]
 
 
-def fetch_ahead(statements: Sequence[Statement]) -> Generator[Row, None, None]:
+def fetch_ahead(statements: Sequence[Statement], *, in_order: bool = False) -> Generator[Row, None, None]:
     """Yield the rows of statements that only read, one statement after another; whoever takes them closes it.
 
-    Two are asked at once, on connections that see nothing of a transaction which is still open.
+    Two are asked at once, on connections that see nothing of a transaction which is still open. ``in_order`` says that
+    the groups of the statements are found in an index one after another: PostgreSQL then hands them over as they come.
     """
-    return fetch_from_postgres(statements) if is_postgres() else fetch_from_sqlite(statements)
+    return fetch_from_postgres(statements, in_order=in_order) if is_postgres() else fetch_from_sqlite(statements)

@@ -1,22 +1,24 @@
-"""Let PostgreSQL work at the next statement while the rows of the one before are taken: on more than one core."""
+"""Let PostgreSQL work at the next rows, and at the next statement, while those before are taken: on more cores."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import Error, connection, transaction
 
-from customers.core.limits import FETCH_SIZE
-from customers.core.sql import Row, Statement, execute, group_in_memory
+from customers.core.limits import batches
+from customers.core.sql import Row, Statement, execute, fetch, group_in_memory
 
 if TYPE_CHECKING:
     # SQLite does without its driver.
     from psycopg import Connection
 
 _AT_ONCE = 2
+_FETCHED = 500
+"""Rows that come together: few, so that the first ones are there soon."""
 _LOCK_TIMEOUT = "30s"
 """Whoever wants a table for themselves waits for our transaction, and a statement behind them, for which we wait.
 
@@ -26,12 +28,15 @@ _CANCEL_SECONDS = 5
 
 
 class _Asked:
-    """A statement on a connection of its own; all is done with it in a thread of its own, but to cancel it."""
+    """A statement on a connection of its own; all is done with it in a thread of its own, but to cancel it.
 
-    def __init__(self, statement: Statement) -> None:
+    ``parameters`` is SQL that sets how it is planned.
+    """
+
+    def __init__(self, statement: Statement, parameters: str) -> None:
         self._thread = ThreadPoolExecutor(1, "ahead")
         self._session: Connection | None = None
-        self._batches = self._read(statement)
+        self._batches = self._read(statement, parameters)
         self._next = self._fetch()
 
     def rows(self) -> Iterator[Row]:
@@ -52,28 +57,43 @@ class _Asked:
     def _fetch(self) -> "Future[list[Row]]":
         return self._thread.submit(next, self._batches, [])
 
-    def _read(self, statement: Statement) -> Generator[list[Row], None, None]:
-        """Yield the rows, some thousand at a time, in a transaction of this thread's connection."""
+    def _read(self, statement: Statement, parameters: str) -> Generator[list[Row], None, None]:
+        """Yield the rows, some hundreds at a time, in a transaction of this thread's connection.
+
+        They are streamed: behind a cursor of the server no worker would have a part in them.
+        """
         try:
             with transaction.atomic():
                 self._session = connection.connection
                 group_in_memory()
-                execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL cursor_tuple_fraction = 1")
-                with connection.chunked_cursor() as cursor:
-                    cursor.execute(*statement)
-                    while rows := cursor.fetchmany(FETCH_SIZE):
-                        yield rows
+                # It lasts as long as whoever takes its rows.
+                execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; SET LOCAL statement_timeout = 0; {parameters}")
+                with (
+                    connection.wrap_database_errors,
+                    connection.cursor() as cursor,
+                    closing(cursor.stream(*statement, size=_FETCHED)) as rows,
+                ):
+                    yield from batches(rows, _FETCHED)
         finally:
             self._session = None
             connection.close()
 
 
-def fetch_from_postgres(statements: Iterable[Statement]) -> Generator[Row, None, None]:
+def _parameters(*, alone: bool, in_order: bool) -> str:
+    """Return how statements are planned: one alone may have the workers that this connection's would have."""
+    groups, workers = "off" if in_order else "on", 0
+    if alone and not in_order:
+        [[workers]] = fetch("SELECT CURRENT_SETTING('max_parallel_workers_per_gather')")
+    return f"SET LOCAL max_parallel_workers_per_gather = {workers}; SET LOCAL enable_hashagg = {groups}"
+
+
+def fetch_from_postgres(statements: Sequence[Statement], *, in_order: bool) -> Generator[Row, None, None]:
     """Yield the rows of statements, as ``fetching.fetch_ahead`` says; those not taken yet stay with PostgreSQL."""
+    parameters = _parameters(alone=len(statements) == 1, in_order=in_order)
     rest, asked = iter(statements), deque[_Asked]()
     try:
         while True:
-            asked.extend(map(_Asked, islice(rest, _AT_ONCE - len(asked))))
+            asked.extend(_Asked(one, parameters) for one in islice(rest, _AT_ONCE - len(asked)))
             if not asked:
                 return
             yield from asked[0].rows()

@@ -1,13 +1,13 @@
-"""On PostgreSQL the index of a unique constraint may hold more columns, which are read from it alone, in its order.
+"""On PostgreSQL an index may hold more columns, which are read from it alone, in its order.
 
-Django would have an index in place of the constraint, and none at all on SQLite; so nobody else knows of it.
+Django would build an index anew on both databases, and in place of a unique constraint; so the migrations alone know.
 """
 
 from django.db import connection, transaction
 
 from customers.core.months.partitioning import LOCK_TIMEOUT
 from customers.core.months.partitions import constraints, partitions
-from customers.core.sql import execute, is_postgres
+from customers.core.sql import execute, fetch, is_postgres
 
 
 def cover(table: str, unique: str, columns: str) -> None:
@@ -22,7 +22,7 @@ def cover(table: str, unique: str, columns: str) -> None:
     beside = "" if connection.in_atomic_block else "CONCURRENTLY"
     for month in _months(table):
         # One that was begun and not finished is of no use.
-        execute(f"DROP INDEX IF EXISTS {month}_{unique}{ending}")
+        execute(f"DROP INDEX {beside} IF EXISTS {month}_{unique}{ending}")
         execute(f"CREATE UNIQUE INDEX {beside} {month}_{unique}{ending} ON {month} {columns}")
     with transaction.atomic():
         execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
@@ -35,6 +35,19 @@ def cover(table: str, unique: str, columns: str) -> None:
             execute(f"ALTER TABLE {month} ADD CONSTRAINT {index} UNIQUE USING INDEX {index}")
         # It finds those of the months.
         execute(f"ALTER TABLE {table} ADD CONSTRAINT {unique} UNIQUE {columns}")
+
+
+def cover_index(table: str, index: str, columns: str) -> None:
+    """Let an index of a table that is not in months be of these ``columns``, in the same way."""
+    if not is_postgres() or fetch("SELECT pg_get_indexdef(%s::regclass)", [index])[0][0].endswith(columns):
+        return
+    beside = "" if connection.in_atomic_block else "CONCURRENTLY"
+    execute(f"DROP INDEX {beside} IF EXISTS {index}_other")
+    execute(f"CREATE INDEX {beside} {index}_other ON {table} {columns}")
+    with transaction.atomic():
+        execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        execute(f"DROP INDEX {index}")
+        execute(f"ALTER INDEX {index}_other RENAME TO {index}")
 
 
 def _months(table: str) -> list[str]:

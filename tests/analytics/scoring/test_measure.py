@@ -8,8 +8,8 @@ import pytest
 from analytics.models import ScoringPolicy
 from analytics.scoring import measure as measuring
 from analytics.scoring.components import Measures
-from analytics.scoring.measure import day_totals, measure
-from analytics.scoring.measure_sql import measure_sql
+from analytics.scoring.measure import View, day_totals, measure, measure_one
+from analytics.scoring.measure_sql import Whom, measure_sql
 from customers.core.sql import execute, fetch, group_in_memory, is_postgres, table_of
 from customers.models import Customer, Engagement, Event, Feedback, Onboarding
 from tests.factories import make_customer, make_engagement, make_event, make_feedback, make_onboarding
@@ -158,6 +158,20 @@ def test_engagement_before_signup_counts_0_in_the_slope_and_there_alone() -> Non
     assert (found.issues_tagged, found.active_days, found.trend_now) == (8, 2, 8)
 
 
+@pytest.mark.parametrize(("signup", "moment"), [(date(2025, 5, 4), -42), (date(2025, 5, 5), 0)])
+def test_the_slope_begins_with_the_signup_where_it_is_in_the_window(signup: date, moment: int) -> None:
+    """The seven days begin on 4 May, whose weight is -6."""
+    customer = make_customer(signup_date=signup)
+    make_engagement(customer, date(2025, 5, 4), issues_tagged=7)
+    view = View(D, ScoringPolicy.objects.get(), D)
+    assert [one.trend_moment for one in (measured(), *measure_one(customer, [view]))] == [moment, moment]
+
+
+def test_without_engagement_since_signup_the_slope_is_0() -> None:
+    make_engagement(make_customer(signup_date=date(2025, 5, 6)), date(2025, 5, 5), issues_tagged=7)
+    assert (measured().trend_moment, measured().trend_now) == (0, 7)
+
+
 @pytest.mark.parametrize(
     ("policy", "days", "name", "default", "longer"),
     [
@@ -263,3 +277,17 @@ def test_a_table_that_seems_empty_is_not_joined_row_by_row() -> None:
     joins = [line for (line,) in plan if "Join" in line or "Nested Loop" in line]
     assert joins
     assert not [line for line in joins if "Nested Loop" in line]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("whom", [Whom.EVERYBODY, Whom.RANGE])
+def test_engagement_is_grouped_by_an_index_alone(whom: Whom) -> None:
+    """Where PostgreSQL sorts what it groups: with one more column of engagement it would sort all of its rows."""
+    if not is_postgres():
+        pytest.skip("SQLite's plans are tested with its pages")
+    policy = ScoringPolicy.objects.get()
+    execute("SET LOCAL enable_hashagg = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    parameters = {**measuring._parameters(D, policy, D), "first": "a", "last": "c"}
+    plan = "\n".join(line for (line,) in fetch(f"EXPLAIN {measure_sql(policy, whom)}", parameters))
+    assert "Index Only Scan using engagement_customer_date on customers_engagement e " in plan
+    assert "Sort Key: e.customer_id" not in plan

@@ -15,6 +15,7 @@ from analytics.scoring.policies import Policies
 from analytics.scoring.snapshot_rows import scored_customers
 from analytics.scoring.snapshots import score_day
 from customers.core.ahead import postgresql, sqlite
+from customers.core.ahead.fetching import fetch_ahead
 from customers.core.sql import Statement, execute, fetch, is_postgres
 from customers.models import Customer
 from tests.factories import (
@@ -101,6 +102,7 @@ def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.
     monkeypatch.setattr(postgresql, "execute", noted)
     score_day(D)
     whole = stored()
+    monkeypatch.setattr(measure, "FETCHED_AHEAD", 7)
     for name in ("MOST_KEPT", "AT_ONCE"):
         monkeypatch.setattr(measure, name, 2)
     with transaction.atomic():
@@ -110,6 +112,31 @@ def test_ranges_that_are_measured_side_by_side_are_the_same(monkeypatch: pytest.
     assert stored() == whole
     # Four ranges for each of the two sets of windows, each on a connection of its own.
     assert len(set(sessions)) == len(sessions) == (8 if is_postgres() else 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not is_postgres(), reason="of PostgreSQL alone")
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("few", [False, True])
+def test_one_statement_is_fetched_while_what_came_before_is_scored(
+    monkeypatch: pytest.MonkeyPatch, program: None, in_order: bool, few: bool
+) -> None:
+    """From seven customers on, for each of the two sets of windows; in the order of an index where all is visible."""
+    asked: list[bool] = []
+
+    def noted(statements: list[Statement], *, in_order: bool) -> Any:
+        asked.append(in_order)
+        return fetch_ahead(statements, in_order=in_order)
+
+    monkeypatch.setattr(measure, "fetch_ahead", noted)
+    monkeypatch.setattr(measure, "is_visible", lambda table: in_order and table == "customers_engagement")
+    score_day(D)
+    whole = stored()
+    assert asked == []
+    monkeypatch.setattr(measure, "FETCHED_AHEAD", 8 if few else 7)
+    score_day(D)
+    assert stored() == whole
+    assert asked == ([] if few else [in_order] * 2)
 
 
 @pytest.fixture
@@ -124,6 +151,7 @@ def asked_ahead(url: str, monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
 
     monkeypatch.setattr(sqlite, "_Asked", noted)
     monkeypatch.setattr(measure, "WALKED_AT_ONCE", 3)
+    monkeypatch.setattr(measure, "FETCHED_AHEAD", 6)
     return found
 
 
@@ -142,6 +170,7 @@ def test_sqlite_walks_ranges_side_by_side(asked_ahead: list[Statement], program:
 @pytest.mark.django_db(transaction=True)
 def test_an_error_in_the_middle_leaves_no_range_behind(monkeypatch: pytest.MonkeyPatch, program: None) -> None:
     """Also while the error is still told of, and so all that it went through is kept."""
+    monkeypatch.setattr(measure, "FETCHED_AHEAD", 7)
     for name in ("MOST_KEPT", "AT_ONCE"):
         monkeypatch.setattr(measure, name, 2)
     monkeypatch.setattr(snapshots, "snapshot_row", lambda _day, _scored: 1 / 0)

@@ -7,11 +7,11 @@ from contextlib import closing
 from itertools import groupby
 
 import pytest
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 
 from customers.core.ahead import postgresql
 from customers.core.ahead.fetching import fetch_ahead
-from customers.core.sql import Statement, fetch, is_postgres
+from customers.core.sql import Statement, execute, fetch, is_postgres
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_postgres():
         pytest.skip("of PostgreSQL alone")
-    monkeypatch.setattr(postgresql, "FETCH_SIZE", 2)
+    monkeypatch.setattr(postgresql, "_FETCHED", 2)
 
 
 def numbers(first: int, last: int) -> Statement:
@@ -73,6 +73,37 @@ def test_the_next_statement_is_begun_before_the_rows_of_the_one_before_are_taken
         wait_until(lambda: len(working()) == 2)
         deque(rows, maxlen=0)
     wait_until(lambda: sessions() == before)
+
+
+SETTINGS: Statement = (
+    "SELECT CURRENT_SETTING('enable_hashagg'), CURRENT_SETTING('max_parallel_workers_per_gather')",
+    {},
+)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "statements", "in_order", "planned"),
+    [
+        (2, 1, False, ("on", "2")),
+        (0, 1, False, ("on", "0")),
+        (2, 2, False, ("on", "0")),
+        (2, 1, True, ("off", "0")),
+        (2, 2, True, ("off", "0")),
+    ],
+)
+def test_one_alone_has_our_workers_and_groups_in_order_have_none(
+    allowed: int, statements: int, in_order: bool, planned: tuple[str, str]
+) -> None:
+    with transaction.atomic():
+        execute(f"SET LOCAL max_parallel_workers_per_gather = {allowed}")
+        assert [*fetch_ahead([SETTINGS] * statements, in_order=in_order)] == [planned] * statements
+
+
+def test_the_first_rows_are_there_before_the_last_are_read() -> None:
+    """The last row would take ten minutes."""
+    slow = "SELECT n, CASE WHEN n > 999 THEN pg_sleep(600) END FROM generate_series(1, 1000) n"
+    with closing(fetch_ahead([(slow, {})])) as rows:
+        assert [next(rows)[0] for _row in range(9)] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 def test_an_error_of_any_statement_is_raised_and_leaves_nothing_behind() -> None:

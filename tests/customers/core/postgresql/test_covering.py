@@ -1,4 +1,4 @@
-"""The unique key of the snapshots on PostgreSQL: with the columns that filters read, in every month, and without."""
+"""On PostgreSQL the snapshots' unique key has the columns that filters read, engagement's index has its counters."""
 
 from datetime import date, timedelta
 
@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 
 from analytics.models import Snapshot
 from customers.core.months.partitions import constraints, make_months, partitions
-from customers.core.postgresql.covering import cover
-from customers.core.sql import execute, is_postgres, table_of
+from customers.core.postgresql.covering import cover, cover_index
+from customers.core.sql import execute, fetch, is_postgres, table_of
+from customers.models import Engagement
 from tests.factories import make_customer, make_snapshot
 from tests.support.months import begin_without_months
 
@@ -78,3 +79,37 @@ def test_while_others_write_and_after_an_interruption() -> None:
         assert keys() == [f"UNIQUE {columns}"] * len(before)
     make_snapshot(make_customer(), date=DAY)
     assert is_held()
+
+
+ENGAGEMENT, INDEX = table_of(Engagement), "engagement_customer_date"
+COUNTERS = f"(customer_id, date) INCLUDE ({', '.join(Engagement.COUNTERS)})"
+
+
+def definitions() -> list[str]:
+    """What the indexes by customer and date are of, valid or not; that of what is provisional is left out."""
+    whole = "indrelid = %s::regclass AND indpred IS NULL"
+    rows = fetch(f"SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE {whole}", [ENGAGEMENT])
+    return [definition.split(" btree ")[1] for (definition,) in rows if "(customer_id, date)" in definition]
+
+
+@pytest.mark.django_db
+def test_a_new_database_has_the_counters_in_the_index() -> None:
+    assert definitions() == [COUNTERS]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_goes_back_and_comes_again_also_after_an_interruption() -> None:
+    execute(f"CREATE INDEX {INDEX}_other ON {ENGAGEMENT} (date)")
+    for columns in ("(customer_id, date)", "(customer_id, date)", COUNTERS, COUNTERS):
+        cover_index(ENGAGEMENT, INDEX, columns)
+        assert definitions() == [columns]
+    assert fetch("SELECT to_regclass(%s)::text, to_regclass(%s) IS NULL", [INDEX, f"{INDEX}_other"]) == [(INDEX, True)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_of_a_transaction_it_is_all_or_nothing() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        cover_index(ENGAGEMENT, INDEX, "(customer_id, date)")
+        assert definitions() == ["(customer_id, date)"]
+        raise ZeroDivisionError
+    assert definitions() == [COUNTERS]
